@@ -51,7 +51,7 @@ class Container:
     def __enter__(self):
         self.layers = pathlib.Path(tempfile.mkdtemp(prefix="hearth-packages-"))
         # Not a subfolder of the cached root's file system: an overlay leaves that as it is.
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2G", "layers", self.layers], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8G", "layers", self.layers], check=True)
         for name in ("upper", "work", "root"):
             (self.layers / name).mkdir()
         options = f"lowerdir={root_folder()},upperdir={self.layers}/upper,workdir={self.layers}/work"
@@ -61,7 +61,7 @@ class Container:
         self.log = open(self.layers / "console", "wb")
         self.process = subprocess.Popen(
             ["systemd-nspawn", "--quiet", f"--directory={self.layers}/root", "--boot", "--register=no", "--keep-unit",
-             "--private-network", "--console=read-only", f"--bind-ro={self.share}:/share"],
+             "--private-network", "--resolv-conf=off", "--console=read-only", f"--bind-ro={self.share}:/share"],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
         )
         try:

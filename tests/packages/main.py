@@ -8,6 +8,7 @@ import time
 import traceback
 
 import arm64
+import first_message
 import offline
 import packages
 import service
@@ -18,6 +19,7 @@ import updates
 POINTS = [
     *offline.POINTS,
     *service.POINTS,
+    *first_message.POINTS,
     *updates.POINTS,
     *site_recipes.POINTS,
     *arm64.POINTS,

@@ -1,9 +1,13 @@
 """The life of a service, in one container for each point: installed, named, started, stopped, killed, removed."""
 
+import json
 import subprocess
 import sys
+import urllib.request
 
+import networks
 from container import Container, Failed
+from turn_client import BINDING, Client
 
 SETTINGS = "/etc/hearth/hearth.toml"
 NAMED = 's/^#name = .*/name = "hearth.test"/'
@@ -49,7 +53,7 @@ def nameless(folder, debs):
     """Without a name the server does not start and keeps no data, which is not a failure; a mistake is one."""
     with Container(folder) as box:
         said = box.out(f"dpkg -i /share/{debs[0].name} 2>&1")
-        assert "can never be changed" in said and "sudo hearth setup" in said, said
+        assert "can never be changed" in " ".join(said.split()) and "sudo hearth setup" in said, said
         assert box.out("systemctl is-enabled hearth") == "enabled"
         assert (show(box, "ActiveState"), show(box, "Result")) == ("inactive", "exec-condition")
         assert "has no name yet" in box.out("journalctl --unit hearth --output cat"), "the log tells what to do"
@@ -100,18 +104,23 @@ def killed(folder, debs):
         assert "watchdog" in box.out("journalctl --unit hearth --output cat").lower()
 
 
+def certified(box):
+    """Installs a certificate as an operator does: the key where only root reads it. The `tls` of a listener."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=hearth.test", "-addext", "subjectAltName=DNS:hearth.test",
+         "-keyout", box.path("/etc/hearth/credentials/privkey.pem"), "-out", box.path("/etc/hearth/fullchain.pem")],
+        check=True, capture_output=True,
+    )
+    key = "/run/credentials/hearth.service/hearth_privkey.pem"
+    return f'tls = {{ certificate_file = "/etc/hearth/fullchain.pem", key_file = "{key}" }}'
+
+
 def handed_over(folder, debs):
     """Ports below 1024 come from the socket units: a connection made while the server restarts is answered."""
     with Container(folder) as box:
         box.sh(f"dpkg -i /share/{debs[0].name}")
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-             "-subj", "/CN=hearth.test", "-addext", "subjectAltName=DNS:hearth.test",
-             "-keyout", box.path("/etc/hearth/credentials/privkey.pem"), "-out", box.path("/etc/hearth/fullchain.pem")],
-            check=True, capture_output=True,
-        )
-        key = "/run/credentials/hearth.service/hearth_privkey.pem"
-        tls = f'tls = {{ certificate_file = "/etc/hearth/fullchain.pem", key_file = "{key}" }}'
+        tls = certified(box)
         box.sh(f"sed -i '{NAMED}' {SETTINGS}")
         text = box.path(SETTINGS).read_text()
         ports = {"https": 443, "federation": 8448}
@@ -129,4 +138,77 @@ def handed_over(folder, debs):
         assert box.out("systemctl --failed --no-legend") == ""
 
 
-POINTS = [nameless, serves, killed, handed_over]
+RELAY = """
+[turn]
+relay = "on"
+[[listeners]]
+address = "127.0.0.1:8008"
+[[listeners]]
+address = "127.0.0.1:8444"
+"""
+
+
+def relay_handed_over(folder, debs):
+    """The relay takes its ports from the socket units: what comes while it is not there is answered, and it relays over each."""
+    server, client = "198.41.0.9", "198.41.0.50"
+    with Container(folder) as box, networks.beside(box.leader, server, client) as beside:
+        box.sh(f"dpkg -i /share/{debs[0].name}")
+        box.sh(f"sed -i '{NAMED}' {SETTINGS}")
+        box.write(SETTINGS, f"{box.path(SETTINGS).read_text()}{RELAY}{certified(box)}\n")
+        box.sh("systemctl enable --now hearth-turn.socket hearth-turns.socket")
+        assert show(box, "ActiveState") == "inactive"
+        with networks.inside(beside), Client("udp", server, 3478) as first:
+            first.ask(BINDING, [])
+        box.wait("hearth ctl status")
+        login = turn_login(box)
+        ways = (("udp", 3478), ("tcp", 3478), ("tls", 5349))
+        for way, port in ways:
+            with networks.inside(beside), Client(way, server, port) as relay:
+                relayed = relay.allocate(*login)
+                assert relayed[0] == server, relayed
+                relay.exchange(relayed, client)
+                listed = json.loads(box.out("hearth ctl --json turn list"))["allocations"]
+                assert any(one["user_id"] == "@alice:hearth.test" and one["transport"] == way for one in listed), (way, listed)
+            box.sh("systemctl stop hearth")
+            with networks.inside(beside), Client(way, server, port) as again:
+                assert again.allocate(*login)[0] == server, "asked while it was stopped"
+            box.wait("hearth ctl status")
+        assert "passed a socket" not in box.out("journalctl --unit hearth --output cat"), "all were taken"
+        assert box.out("systemctl --failed --no-legend") == ""
+
+
+def turn_login(box):
+    """An account's user name and password for the relay."""
+    password = json.loads(box.out("hearth ctl --json users create alice"))["password"]
+    who = {"type": "m.login.password", "identifier": {"type": "m.id.user", "user": "alice"}, "password": password}
+
+    def ask(path, body=None, **headers):
+        data = json.dumps(body).encode() if body else None
+        request = urllib.request.Request(f"http://127.0.0.1:8008/_matrix/client/v3/{path}", data, headers)
+        with networks.inside(box.leader), urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    token = ask("login", who)["access_token"]
+    made = ask("voip/turnServer", Authorization=f"Bearer {token}")
+    return made["username"], made["password"]
+
+
+def reloaded(folder, debs):
+    """`systemctl reload` applies what can be applied, and ends when that is done; a mistake leaves everything as it was."""
+    with Container(folder) as box:
+        named(box, debs[0])
+        pid = show(box, "MainPID")
+        for text, expected in (
+            ("[log]\nlevel = \"debug\"", "Log level changed."),
+            ("[registration]\nmode = \"open\"", "Registration mode changed."),
+            ("nonsense = 1", "nothing was reloaded"),
+        ):
+            box.sh(f"printf '%s\\n' '{text}' >> {SETTINGS}")
+            box.sh("systemctl reload hearth")
+            box.wait(f"journalctl --unit hearth --output cat | grep --quiet '{expected}'")
+            box.wait("test $(systemctl show --value --property=SubState hearth) = running")
+            assert show(box, "MainPID") == pid
+        box.sh("hearth ctl users show alice")
+
+
+POINTS = [nameless, serves, killed, handed_over, relay_handed_over, reloaded]
