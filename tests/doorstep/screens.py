@@ -7,14 +7,20 @@ from pathlib import Path
 DOCUMENT = Path(__file__).resolve().parent.parent.parent / "docs" / "SETUP.md"
 # What differs from machine to machine and from run to run.
 VARYING = (
-    (r"\x1b\[[0-9;]*m", ""), (r"\d+\.\d GiB free on \w+", "52.8 GiB free on ext4"), (r"\d+ MiB of memory", "3792 MiB of memory"),
+    (r"\d+\.\d GiB free on \w+", "52.8 GiB free on ext4"), (r"\d+ MiB of memory", "3792 MiB of memory"),
     (r"process \d+", "process 812"), (r"/join/\w+", "/join/Xa3b5c7d9e1f"), (r"has python[\w.]*", "has python3"),
     (r"program python[\w.]*", "program python3"), (r"(    [█▀▄ ]{20,}\n)+", "    (QR code)\n"),
 )  # fmt: skip
 
 
+def plain(screen):
+    """A screen without its colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", screen)
+
+
 def shown(screen, *more):
     """A screen as the document has it, with `more` pairs of pattern and replacement."""
+    screen = plain(screen)
     for pattern, replacement in (*more, *VARYING):
         screen = re.sub(pattern, replacement, screen)
     return "\n".join(line.rstrip() for line in screen.strip().splitlines())
