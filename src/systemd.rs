@@ -4,11 +4,22 @@
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::tasks::Tasks;
 
 /// All listeners accept connections.
 pub(crate) fn ready() {
     notify("READY=1");
+}
+
+/// The server reads its configuration again; [`ready`] ends that. With the time, which systemd 253 compares with that of its
+/// request where the unit has `Type=notify-reload`.
+pub(crate) fn reloading() {
+    let now = clock_gettime(ClockId::Monotonic);
+    // Neither is negative, and the sum fits for 292,000 years.
+    let usec = now.tv_sec.unsigned_abs() * 1_000_000 + now.tv_nsec.unsigned_abs() / 1_000;
+    notify(&format!("RELOADING=1\nMONOTONIC_USEC={usec}"));
 }
 
 /// The server stops.

@@ -7,8 +7,8 @@ const QUIET_MODULES: usize = 2;
 
 /// The lines of a QR code for `text`; `None` if it is too long for one.
 ///
-/// The light modules are drawn, so the lines are right for a terminal with a dark background. Print them in white on
-/// black, whatever the terminal's own colours.
+/// The light modules are drawn, so the lines are right for a terminal with a dark background only: print them with
+/// [`white_on_black`].
 #[must_use]
 pub fn lines(text: &str) -> Option<Vec<String>> {
     // The lowest level of error correction: a screen has no scratches, and the code stays small.
@@ -35,6 +35,12 @@ pub fn lines(text: &str) -> Option<Vec<String>> {
         (0..side).map(cell).collect()
     };
     Some((0..side).step_by(2).map(line).collect())
+}
+
+/// A line of a code in white on black, whatever the terminal's colours are: phones expect dark modules on a light ground.
+#[must_use]
+pub fn white_on_black(line: &str) -> String {
+    format!("\x1b[97;40m{line}\x1b[0m")
 }
 
 #[cfg(test)]

@@ -154,7 +154,8 @@ fn side_by_side(out: &mut String, left: &[String], right: &[String]) {
     let width = left.first().map_or(0, |line| line.chars().count());
     for at in 0..left.len().max(right.len()) {
         let (code, text) = (left.get(at).map_or("", String::as_str), right.get(at).map_or("", String::as_str));
-        line_to(out, &format!("{code:width$}{:BESIDE_COLUMNS$}{text}", ""));
+        let code = if code.is_empty() { " ".repeat(width) } else { qr::white_on_black(code) };
+        line_to(out, &format!("{code}{:BESIDE_COLUMNS$}{text}", ""));
     }
 }
 
@@ -176,6 +177,7 @@ mod tests {
     fn the_first_start_fits_one_screen() {
         for lan in [false, true] {
             let shown = text(&loaded(None, lan), Some("abcdefgh23456789"));
+            let shown = shown.replace("\x1b[97;40m", "").replace("\x1b[0m", "");
             assert!(shown.lines().count() <= 24, "{shown}");
             assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
             for part in ["no name yet", "> hearth.toml", "abcdefgh23456789", "hearth ctl users create NAME --admin"] {

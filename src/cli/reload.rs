@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use hearth_base::config::{Config, Loaded, Setting};
+use hearth_base::config::{Config, Loaded, RegistrationMode, Setting};
 
 use super::config::ConfigFile;
 use crate::telemetry::LevelSwitch;
 use crate::{Running, blocking};
+
+/// The setting that an administrator may also change while the server runs.
+const MODE: &str = "registration.mode";
 
 /// The configuration of the running server, and how to read it again.
 pub(super) struct Reloading<'a> {
@@ -44,6 +47,9 @@ impl<'a> Reloading<'a> {
             self.level.set(&loaded.config.log.level);
             tracing::info!(level = level.value, "Log level changed.");
         }
+        if changed.iter().any(|setting| setting.key == MODE) {
+            set_registration_mode(running, loaded.config.registration.mode).await;
+        }
         running.reread_certificates();
         let folder = loaded.config.appservices.folder.clone();
         let domain = Arc::clone(&running.domain);
@@ -67,7 +73,16 @@ impl<'a> Reloading<'a> {
 
 /// Whether a change of this setting takes effect without a restart.
 fn is_live(key: &str) -> bool {
-    matches!(key, "log.level" | "appservices.folder")
+    matches!(key, "log.level" | "appservices.folder" | MODE)
+}
+
+/// Changes who may register. A change by an administrator since the start gives way to the configuration, if that was changed.
+async fn set_registration_mode(running: &Running, mode: RegistrationMode) {
+    let mode_name = mode.as_str();
+    match running.domain.actions.admin_set_registration_mode("SIGHUP", mode).await {
+        Ok(()) => tracing::info!(mode = mode_name, "Registration mode changed."),
+        Err(error) => tracing::error!(%error, "The registration mode stays as it was."),
+    }
 }
 
 fn same(one: &Setting, other: &Setting) -> bool {

@@ -91,7 +91,12 @@ impl Serve {
                     );
                     break;
                 }
-                Told::Hangup => reloading.reload(&running).await,
+                Told::Hangup => {
+                    systemd::reloading();
+                    reloading.reload(&running).await;
+                    // Also after a refusal: the server goes on.
+                    systemd::ready();
+                }
             }
         }
         systemd::stopping();

@@ -134,8 +134,7 @@ pub(super) fn print_link(link: &str) {
     }
     out::say("");
     for line in qr::lines(link).unwrap_or_default() {
-        // White on black, whatever the terminal's colours are: phones expect dark modules on a light ground.
-        out::say(format_args!("\x1b[97;40m{line}\x1b[0m"));
+        out::say(qr::white_on_black(&line));
     }
 }
 

@@ -1,6 +1,7 @@
 //! After the settings are written: starts the server, waits until it answers, waits for its certificate, and ends with the
 //! link for the first administrator.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use hearth_setup::{Answers, Console, Finding, Reach, Service, Shell, System, Ter
 
 use serde_json::Value;
 
+use super::super::out;
 use super::{Plan, Setup};
 
 /// The socket of a server that is a service.
@@ -209,7 +211,9 @@ async fn link(client: &Client, answers: &Answers, show: bool) -> Result<Option<S
             answers.admin
         ));
         Console.say(&format!("    {link}\n"));
-        qr::lines(&link).into_iter().flatten().for_each(|line| Console.say(&format!("    {line}")));
+        // A file or a pipe has no phone in front of it.
+        let code = qr::lines(&link).filter(|_| std::io::stderr().is_terminal());
+        code.into_iter().flatten().for_each(|line| out::warn(format_args!("    {}", qr::white_on_black(&line))));
     }
     Ok(Some(link))
 }

@@ -1,11 +1,13 @@
 //! SIGHUP: reloads what can be reloaded, and stops the server cleanly when its terminal is gone.
 
+use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use rustix::time::{ClockId, clock_gettime};
 
-use super::program::{PATIENCE, Program};
+use super::program::{PATIENCE, Program, text};
 
 const ANY_PORT: &str = "[[listeners]]\naddress = \"127.0.0.1:0\"\n";
 
@@ -20,13 +22,16 @@ fn a_hangup_reloads_and_names_what_needs_a_restart() {
     with("");
     let served = program.serve();
     std::fs::write(program.path("bridges/irc.yaml"), REGISTRATION).expect("a file");
-    with("[log]\nlevel = \"debug\"\n[registration]\nmode = \"token\"\n");
+    with("[log]\nlevel = \"debug\"\n[registration]\nmode = \"open\"\n[rate_limits]\nenabled = false\n");
     served.signal(Signal::HUP);
     let seen = served.waits_for("Reloaded the configuration.");
     assert!(seen.contains("Log level changed") && seen.contains("registrations=1"), "{seen}");
     assert!(seen.contains("@irc:localhost"), "the sender's account: {seen}");
-    assert!(seen.contains("next start") && seen.contains("key=registration.mode"), "{seen}");
-    assert!(!seen.contains("key=log.level"), "{seen}");
+    assert!(seen.contains("next start") && seen.contains("key=rate_limits.enabled"), "{seen}");
+    assert!(!seen.contains("key=log.level") && !seen.contains("key=registration.mode"), "{seen}");
+    assert!(seen.contains("Registration mode changed. mode=open"), "{seen}");
+    let mode = text(&program.run(&["ctl", "tokens", "create"]));
+    assert!(mode.contains("Registration is open"), "{mode}");
 
     // A configuration that is wrong changes nothing.
     program.configure("nonsense = 1");
@@ -34,6 +39,38 @@ fn a_hangup_reloads_and_names_what_needs_a_restart() {
     let seen = served.waits_for("nothing was reloaded");
     assert!(seen.contains("nonsense"), "{seen}");
     served.stops();
+}
+
+#[test]
+fn the_service_manager_is_told_of_a_reload_and_its_end() {
+    let program = Program::new();
+    program.configure(ANY_PORT);
+    let manager = UnixDatagram::bind(program.path("notify")).expect("a socket");
+    manager.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    let next = || {
+        let mut buffer = [0; 256];
+        let length = manager.recv(&mut buffer).expect("a message");
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    };
+    let served = program.serve_by(program.command(&["serve"]).env("NOTIFY_SOCKET", program.path("notify")));
+    assert_eq!(next(), "READY=1");
+    let before = monotonic_usec();
+    for configuration in [ANY_PORT, "nonsense = 1"] {
+        program.configure(configuration);
+        served.signal(Signal::HUP);
+        let told = next();
+        let usec = told.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").and_then(|usec| usec.parse::<i64>().ok());
+        assert!(usec.is_some_and(|usec| (before..=monotonic_usec()).contains(&usec)), "{told}");
+        assert_eq!(next(), "READY=1", "also when the configuration is wrong");
+    }
+    served.signal(Signal::TERM);
+    assert_eq!(next(), "STOPPING=1");
+    assert_eq!(served.ends().1, Some(0));
+}
+
+fn monotonic_usec() -> i64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
 }
 
 #[test]
