@@ -1,6 +1,7 @@
 """Versions that follow each other, and the end: by dpkg, and by apt from a signed repository."""
 
 import os
+import shutil
 import subprocess
 
 import packages
@@ -48,6 +49,28 @@ def remove_and_purge(folder, debs):
         assert box.out("systemctl --failed --no-legend") == ""
 
 
+def moved(folder, debs):
+    """The data and settings, copied as docs/OPERATING.md shows, are the same server on another machine, whatever its account's number."""
+    copied = folder / "moved.tar"
+    with Container(folder) as old:
+        named(old, debs[0])
+        old.sh("systemctl disable --now hearth")
+        # As `rsync -a` of root does: with the owners' names.
+        files = old.path("/var/tmp/moved.tar")
+        old.sh("tar --create --file=/var/tmp/moved.tar /var/lib/hearth /etc/hearth")
+        shutil.copy(files, copied)
+        account = old.out("id --user hearth")
+    with Container(folder) as new:
+        new.sh("useradd --system first")
+        new.sh(f"dpkg -i /share/{debs[0].name}")
+        assert new.out("id --user hearth") != account
+        new.sh(f"tar --extract --preserve-permissions --directory=/ --file=/share/{copied.name} && systemctl start hearth")
+        new.wait("hearth ctl users show alice")
+        assert "hearth.test" in new.out("hearth ctl status")
+        assert new.out("systemctl is-enabled hearth") == "enabled"
+    copied.unlink()
+
+
 def repository(folder, debs):
     """apt installs from the repository that the release makes, refuses one that was changed, and takes a newer version unattended."""
     gpg = folder / "gpg"
@@ -88,4 +111,4 @@ def repository(folder, debs):
         assert box.sh("rm -rf /var/lib/apt/lists/* && apt-get update", codes=None).returncode != 0, "a changed index is refused"
 
 
-POINTS = [up_and_down, remove_and_purge, repository]
+POINTS = [up_and_down, remove_and_purge, moved, repository]
