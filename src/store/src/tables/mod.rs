@@ -5,6 +5,7 @@ pub mod account_data;
 pub mod accounts;
 pub mod aliases;
 pub mod announced_media;
+pub mod appservices;
 pub mod audit;
 pub mod awaited_events;
 pub mod backups;
@@ -59,6 +60,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     receipts::STATEMENTS,
     aliases::STATEMENTS,
     announced_media::STATEMENTS,
+    appservices::STATEMENTS,
     audit::STATEMENTS,
     awaited_events::STATEMENTS,
     backups::STATEMENTS,
