@@ -77,9 +77,11 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
         move || Domain::new(RoomCore::new(storage::open(&config, &seams)?, seams, config)?, network)
     });
     let domain = domain.await?;
+    let appointed = Arc::new(Appointed::new(&config.outgoing)?);
     if domain.rtc.is_there() {
-        domain.rtc.reached_by(Arc::new(Appointed::new(&config.outgoing)?));
+        domain.rtc.reached_by(appointed.clone());
     }
+    domain.appservices.reached_by(appointed);
     domain.check_clock();
     let (mut listeners, admin_socket) = (Listeners::bind(&config, &domain.core.seams)?, AdminSocket::bind(&config)?);
 
@@ -99,6 +101,7 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
     tasks::outbox(&tasks, &domain);
     tasks::inbox(&tasks, &domain);
     tasks::delayed(&tasks, &domain);
+    tasks::appservices(&tasks, &domain);
     tasks::durable_actions(&tasks, &domain);
     if domain.calls.own().is_some() {
         tasks::relay(&tasks, &domain);
@@ -111,8 +114,8 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
 }
 
 impl Running {
-    /// Reads the certificates that come from files again, and logs what came of it. Others renew themselves: an authority
-    /// is not asked more often because of a reload.
+    /// Reads the certificates that come from files again, and logs what came of it. Others renew themselves: an
+    /// authority is not asked more often because of a reload.
     pub(crate) fn reread_certificates(&self) {
         for source in self.certificates.all().iter().filter(|source| source.report().source == "files") {
             match source.renew() {

@@ -91,6 +91,12 @@ pub(crate) fn delayed(tasks: &Tasks, domain: &Arc<Domain>) {
     tasks.handle().spawn(|mut stop| async move { actions.run_delayed(stop.stopped()).await });
 }
 
+/// Spawns the task that delivers to application services. It sleeps while there is nothing for them.
+pub(crate) fn appservices(tasks: &Tasks, domain: &Arc<Domain>) {
+    let appservices = Arc::clone(&domain.appservices);
+    tasks.handle().spawn(|mut stop| async move { appservices.run(stop.stopped()).await });
+}
+
 /// Spawns the task that resumes durable actions that the previous run did not finish. It sleeps while there are none.
 pub(crate) fn durable_actions(tasks: &Tasks, domain: &Arc<Domain>) {
     let actions = Arc::clone(&domain.actions);

@@ -46,7 +46,7 @@ fn database(config: &Config) -> Option<String> {
 
 fn appservices(config: &Config) -> Option<String> {
     let server_name = config.server.name.as_str().try_into().ok()?;
-    Registrations::load(config.appservices.folder.as_deref(), server_name).err().map(|error| error.to_string())
+    Registrations::load(config.appservices.folder.as_deref(), &[], server_name).err().map(|error| error.to_string())
 }
 
 /// Folders and files that this account may not write.

@@ -39,10 +39,13 @@ pub enum Reason {
     BadAlias,
     BadJson,
     BadState,
+    /// Another program answered with a status that is no success.
+    BadStatus,
     CannotLeaveServerNoticeRoom,
     CannotOverwriteMedia,
     CapacityExceeded,
     ConnectionFailed,
+    ConnectionTimeout,
     DuplicateAnnotation,
     Exclusive,
     Forbidden,
@@ -63,8 +66,8 @@ pub enum Reason {
     MethodNotAllowed,
     MissingParam,
     MissingToken,
-    /// `M_FORBIDDEN`: another server could not authenticate a request of this one, for instance as it could not fetch this one's
-    /// keys. It has not decided on the request.
+    /// `M_FORBIDDEN`: another server could not authenticate a request of this one, for instance as it could not fetch
+    /// this one's keys. It has not decided on the request.
     NotAuthenticated,
     NotFound,
     NotJson,

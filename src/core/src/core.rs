@@ -7,6 +7,7 @@ use crate::appservices::Registrations;
 use hearth_base::config::Config;
 use hearth_base::{Error, Millis, Result, Seams};
 use hearth_store::Store;
+use hearth_store::tables::appservices;
 use ruma::{OwnedServerName, ServerName, UserId};
 
 use crate::answering::Answering;
@@ -41,7 +42,9 @@ impl Core {
             .map_err(|error| Error::fault("reading the server name from the configuration", error))?;
         // Before anything is written under this name.
         crate::server_name::settle(&store, server_name.as_str())?;
-        let appservices = Registrations::load(config.appservices.folder.as_deref(), &server_name)?;
+        let added = store.read_blocking("appservices_load", |tx| appservices::all(tx.tx()))?;
+        let added: Vec<_> = added.into_iter().filter_map(|row| row.registration).collect();
+        let appservices = Registrations::load(config.appservices.folder.as_deref(), &added, &server_name)?;
         let key = Arc::new(SigningKey::load_or_create(&store, &seams)?);
         let notifier = Arc::new(Notifier::new(store.position()));
         let wakes = Arc::clone(&notifier);

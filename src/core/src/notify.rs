@@ -23,6 +23,8 @@ pub struct Notifier {
     account_statuses: Mutex<BTreeSet<UserSn>>,
     membership_status: Notify,
     membership: Notify,
+    /// The newest change of any user or room, for those who follow all of them.
+    newest: watch::Sender<Position>,
 }
 
 /// A long poll's subscription to changes for one user.
@@ -42,6 +44,7 @@ impl Notifier {
             account_statuses: Mutex::default(),
             membership_status: Notify::new(),
             membership: Notify::new(),
+            newest: watch::Sender::new(floor),
         }
     }
 
@@ -64,6 +67,12 @@ impl Notifier {
         if due.is_empty() {
             return;
         }
+        let newest = due.iter().map(|(_, at)| *at).max().unwrap_or_default();
+        self.newest.send_if_modified(|known| {
+            let newer = newest > *known;
+            *known = newest.max(*known);
+            newer
+        });
         let mut topics = self.users.lock();
         for (user, at) in due {
             let topic = topics.entry(user).or_insert_with(|| watch::Sender::new(self.floor));
@@ -96,6 +105,18 @@ impl Notifier {
     #[must_use]
     pub fn newest_in(&self, room: RoomSn) -> Position {
         self.rooms.lock().get(&room).copied().unwrap_or(self.floor)
+    }
+
+    /// The rooms that have changed after a position, as far as that is known: see [`Notifier::floor`].
+    #[must_use]
+    pub fn rooms_changed_after(&self, after: Position) -> Vec<RoomSn> {
+        self.rooms.lock().iter().filter(|(_, at)| **at > after).map(|(room, _)| *room).collect()
+    }
+
+    /// Subscribes to the position of the newest change that woke a user, whichever user it was.
+    #[must_use]
+    pub fn follow_all(&self) -> watch::Receiver<Position> {
+        self.newest.subscribe()
     }
 
     /// Notes a membership change, and wakes the waiter of [`Self::membership_news`].

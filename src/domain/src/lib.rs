@@ -34,7 +34,7 @@ pub struct Domain {
     /// Accounts, logins and passwords.
     pub accounts: Arc<accounts::Accounts>,
     /// The application service API for bridges and bots.
-    pub appservices: appservices::Appservices,
+    pub appservices: Arc<appservices::Appservices>,
     /// User-interactive authentication.
     pub uia: uia::Uia,
     /// Rooms and their events.
@@ -75,7 +75,6 @@ impl Domain {
         let rates = Arc::new(rates::Rates::new(core.config.clone(), core.seams.clock.clone()));
         let devices = Arc::new(devices::Devices::new(core.clone()));
         let accounts = Arc::new(accounts::Accounts::new(core.clone(), devices.clone(), rates.clone())?);
-        let appservices = appservices::Appservices::new(core.clone(), accounts.clone())?;
         let uia = uia::Uia::new(core.clone(), accounts.clone());
         let media = Arc::new(media::Media::new(core.clone(), rates.clone())?);
         let admin = Arc::new(admin::Admin::new(Arc::clone(&core), accounts.clone(), devices.clone()));
@@ -86,6 +85,8 @@ impl Domain {
         let crypto = Arc::new(crypto::Crypto::new(core.clone()));
         let typing = ephemeral::Typing::new(core.clone());
         let presence = ephemeral::PresenceBook::new(core.clone());
+        let appservices =
+            appservices::Appservices::new(core.clone(), accounts.clone(), typing.clone(), presence.clone())?;
         let counter = Arc::<push::counts::Counter>::default();
         let notified = push::notified::Notified::new(core.clone());
         let sync = sync::Sync::new(core.clone(), typing.clone(), presence.clone(), counter.clone());
@@ -103,6 +104,7 @@ impl Domain {
         let parts = actions::Parts {
             accounts: accounts.clone(),
             admin: admin.clone(),
+            appservices: appservices.clone(),
             calls: calls.clone(),
             crypto: crypto::LocalKeys::of(&crypto),
             delayed: delayed.clone(),

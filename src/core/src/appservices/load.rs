@@ -14,17 +14,24 @@ use super::registrations::{Registrations, TokenHash};
 use super::yaml;
 
 impl Registrations {
-    /// Loads the `*.yaml` and `*.yml` files of a folder; empty without a folder.
+    /// Loads the `*.yaml` and `*.yml` files of a folder, if there is one, and the registrations that were added while
+    /// the server ran: `added` has the text of each.
     ///
     /// # Errors
     ///
     /// If the folder or a file is unreadable, a file is not a registration, or two share an ID or a token.
-    pub fn load(folder: Option<&Path>, server_name: &ServerName) -> Result<Self> {
-        let Some(folder) = folder else { return Ok(Self::default()) };
+    pub fn load(folder: Option<&Path>, added: &[String], server_name: &ServerName) -> Result<Self> {
         let (mut known, mut complaints) = (Known::default(), Vec::new());
-        for path in files(folder)? {
-            if let Err(complaint) = read(&path, server_name).and_then(|(text, found)| known.add(&path, &text, found)) {
-                complaints.push(format!("{}: {complaint}", path.display()));
+        for path in folder.map_or_else(|| Ok(Vec::new()), files)? {
+            let place = path.display().to_string();
+            if let Err(complaint) = read(&path, server_name).and_then(|(text, found)| known.add(&place, &text, found)) {
+                complaints.push(format!("{place}: {complaint}"));
+            }
+        }
+        for text in added {
+            let place = "a registration added with `hearth ctl appservices add`";
+            if let Err(complaint) = parse(text, server_name).and_then(|found| known.add(place, text, found)) {
+                complaints.push(format!("{place}: {complaint}"));
             }
         }
         if complaints.is_empty() {
@@ -61,6 +68,14 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// Parses one registration. The error has the line and the remedy.
+pub fn parse(text: &str, server_name: &ServerName) -> Result<Registration, String> {
+    if text.len() as u64 > limits::APPSERVICE_FILE_BYTES_MAX {
+        return Err(format!("it has more than {} bytes: this is no registration", limits::APPSERVICE_FILE_BYTES_MAX));
+    }
+    yaml::read(text, server_name)
+}
+
 fn read(path: &Path, server_name: &ServerName) -> Result<(String, Registration), String> {
     let bytes_max = limits::APPSERVICE_FILE_BYTES_MAX;
     let mut bytes = Vec::new();
@@ -88,8 +103,11 @@ struct Known {
 }
 
 impl Known {
-    fn add(&mut self, path: &Path, text: &str, found: Registration) -> Result<(), String> {
-        let place = |field| format!("{} at line {}", path.display(), yaml::line_of(text, field));
+    fn add(&mut self, place: &str, text: &str, found: Registration) -> Result<(), String> {
+        if self.all.len() >= limits::APPSERVICES_MAX {
+            return Err(format!("there are {} registrations already, which is the most", limits::APPSERVICES_MAX));
+        }
+        let place = |field| format!("{place} at line {}", yaml::line_of(text, field));
         if let Some(other) = self.ids.insert(found.id.clone(), place("id")) {
             let line = yaml::line_of(text, "id");
             return Err(format!(

@@ -6,5 +6,6 @@ mod registration;
 mod registrations;
 mod yaml;
 
+pub use load::parse;
 pub use registration::{Namespace, Namespaces, Registration};
 pub use registrations::Registrations;

@@ -31,6 +31,10 @@ pub struct Registration {
     pub protocols: Vec<String>,
     /// Whether it receives typing notifications, receipts and presence.
     pub receive_ephemeral: bool,
+    /// Whether it receives the to-device messages of its users (MSC4203, before that part of MSC2409).
+    pub receive_to_device: bool,
+    /// Whether its transactions have device lists and counts of one-time keys (MSC3202).
+    pub receive_key_changes: bool,
 }
 
 impl Registration {
@@ -73,6 +77,12 @@ pub struct Namespace {
 }
 
 impl Namespaces {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether any namespace contains an ID.
     #[must_use]
     pub fn contain(&self, id: &str) -> bool {

@@ -1,10 +1,10 @@
 //! All registered application services: lookup by token and by namespace.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use hearth_base::{Reason, Result, error::refuse, limits};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use ruma::{RoomAliasId, UserId};
 use sha2::{Digest, Sha256};
 
@@ -15,7 +15,11 @@ pub(super) type TokenHash = [u8; 32];
 
 /// All registrations. A reload replaces them as a whole; who holds one keeps it.
 #[derive(Debug, Default)]
-pub struct Registrations(RwLock<Arc<Set>>);
+pub struct Registrations {
+    set: RwLock<Arc<Set>>,
+    /// The services, by ID, for whose users to-device messages have arrived since they were last looked for.
+    mail: Mutex<HashSet<String>>,
+}
 
 #[derive(Debug, Default)]
 struct Set {
@@ -33,28 +37,50 @@ impl Registrations {
     pub(super) fn new(all: Vec<Registration>) -> Self {
         let all: Vec<_> = all.into_iter().map(Arc::new).collect();
         let by_token = all.iter().map(|service| (service.as_token, Arc::clone(service))).collect();
-        Self(RwLock::new(Arc::new(Set { all, by_token })))
+        Self { set: RwLock::new(Arc::new(Set { all, by_token })), mail: Mutex::default() }
     }
 
     /// Takes over the registrations of `new`.
     pub fn replace(&self, new: Self) {
-        *self.0.write() = new.0.into_inner();
+        *self.set.write() = new.set.into_inner();
     }
 
     fn current(&self) -> Arc<Set> {
-        Arc::clone(&self.0.read())
+        Arc::clone(&self.set.read())
     }
 
     /// Whether there are no registrations.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.read().all.is_empty()
+        self.set.read().all.is_empty()
     }
 
     /// All registrations.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Registration>> {
-        self.0.read().all.clone()
+        self.set.read().all.clone()
+    }
+
+    /// The service with this ID.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<Arc<Registration>> {
+        self.set.read().all.iter().find(|service| service.id == id).cloned()
+    }
+
+    /// Notes that a to-device message for a local user was stored. Called after the commit.
+    pub fn note_to_device(&self, user: &UserId) {
+        if self.is_empty() {
+            return;
+        }
+        let current = self.current();
+        let receivers = current.all.iter().filter(|service| service.receive_to_device && service.owns_user(user));
+        self.mail.lock().extend(receivers.map(|service| service.id.clone()));
+    }
+
+    /// Whether to-device messages may have arrived for a service's users since the last call.
+    #[must_use]
+    pub fn take_to_device(&self, id: &str) -> bool {
+        self.mail.lock().remove(id)
     }
 
     /// The service with this token.
@@ -63,7 +89,7 @@ impl Registrations {
         if self.is_empty() || token.len() > limits::APPSERVICE_TOKEN_BYTES_MAX {
             return None;
         }
-        self.0.read().by_token.get(&hash(token)).cloned()
+        self.set.read().by_token.get(&hash(token)).cloned()
     }
 
     /// Refuses with `M_EXCLUSIVE` a user ID that is reserved for another service than `by` (`None` for ordinary users),

@@ -34,6 +34,9 @@ struct File {
     /// The name before version 1.13 of the specification; files in use have either.
     #[serde(rename = "de.sorunome.msc2409.push_ephemeral")]
     push_ephemeral: Option<bool>,
+    /// To-device messages, device lists and counts of one-time keys in transactions.
+    #[serde(rename = "org.matrix.msc3202")]
+    msc3202: Option<bool>,
 }
 
 #[derive(serde::Deserialize)]
@@ -74,6 +77,10 @@ pub(super) fn read(text: &str, server_name: &ServerName) -> Result<Registration,
         rate_limited: file.rate_limited.unwrap_or(true),
         protocols: file.protocols.unwrap_or_default(),
         receive_ephemeral: file.receive_ephemeral.or(file.push_ephemeral).unwrap_or(false),
+        // There is no field for it, and these messages are deleted when they are delivered: a bridge that fetches them
+        // by sync must not lose them because it wants typing notifications.
+        receive_to_device: file.msc3202.unwrap_or(false),
+        receive_key_changes: file.msc3202.unwrap_or(false),
     })
 }
 

@@ -33,6 +33,9 @@ impl Actions {
             wanted.invite.iter().filter(|user| !self.core.is_local(user)).cloned().collect();
         guests.sort_unstable();
         guests.dedup();
+        for local in wanted.invite.iter().filter(|user| self.core.is_local(user)) {
+            self.parts.appservices.ask_for_user(local).await;
+        }
         for guest in &guests {
             self.core.check_talks_to(guest.server_name())?;
         }

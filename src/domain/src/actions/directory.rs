@@ -16,9 +16,19 @@ impl Actions {
     pub async fn find_alias(&self, alias: &RoomAliasId) -> Result<(OwnedRoomId, Vec<OwnedServerName>)> {
         if *alias.server_name() == *self.core.server_name {
             // With all servers in the room, the same list that another server gets.
-            return self.parts.federation.serve_alias(alias.to_owned()).await;
+            return self.find_own_alias(alias).await;
         }
         self.parts.federation.remote_alias(alias).await
+    }
+
+    /// The room of an alias of this server, as another server asks for it, and the servers in the room. An application
+    /// service may create an unknown one.
+    ///
+    /// Durability: reads.
+    #[boxed]
+    pub async fn find_own_alias(&self, alias: &RoomAliasId) -> Result<(OwnedRoomId, Vec<OwnedServerName>)> {
+        self.parts.appservices.ask_for_alias(alias).await;
+        self.parts.federation.serve_alias(alias.to_owned()).await
     }
 
     /// A page of a server's public directory.

@@ -28,6 +28,7 @@ impl Actions {
         reason: Option<String>,
     ) -> Result<()> {
         if self.core.is_local(&target) {
+            self.parts.appservices.ask_for_user(&target).await;
             return self.parts.rooms.invite(who, room_id, target, reason).await;
         }
         let content = MembershipRequest::new(Membership::Invite, reason).content()?;

@@ -59,6 +59,7 @@ use hearth_users::media::LocalMedia;
 use hearth_users::personal::Personal;
 
 use crate::admin::Admin;
+use crate::appservices::Appservices;
 
 pub use send::{Redaction, Sent};
 
@@ -69,6 +70,8 @@ pub struct Parts {
     pub accounts: Arc<Accounts>,
     /// The administrator's view of the server.
     pub admin: Arc<Admin>,
+    /// Application services.
+    pub appservices: Arc<Appservices>,
     /// The TURN relay.
     pub calls: Arc<Calls>,
     /// Device keys, cross-signing keys, key backups and to-device messages.

@@ -21,6 +21,7 @@ impl Actions {
     #[boxed]
     pub async fn profile(&self, user_id: &UserId) -> Result<Map<String, Value>> {
         if self.core.is_local(user_id) {
+            self.parts.appservices.ask_for_user(user_id).await;
             return self.parts.personal.profiles.get(user_id).await;
         }
         self.parts.federation.remote_profile(user_id).await
@@ -33,6 +34,7 @@ impl Actions {
     #[boxed]
     pub async fn profile_field(&self, user_id: &UserId, name: &str) -> Result<Option<Value>> {
         if self.core.is_local(user_id) {
+            self.parts.appservices.ask_for_user(user_id).await;
             return self.parts.personal.profiles.field(user_id, name).await;
         }
         let value = self.parts.federation.remote_profile(user_id).await?.remove(name);

@@ -60,7 +60,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn load(files: &[(&str, &str)]) -> Result<Registrations, String> {
-    Registrations::load(Some(folder(files).path()), server()).map_err(|error| error.to_string())
+    Registrations::load(Some(folder(files).path()), &[], server()).map_err(|error| error.to_string())
 }
 
 fn reason<T>(result: Result<T, Error>) -> Reason {
@@ -84,7 +84,7 @@ fn what_a_registration_says_is_kept() {
     for token in ["", "secret_of_ir", "secret_of_irc ", "other_secret", &"x".repeat(100_000)] {
         assert!(all.by_token(token).is_none(), "{token:.20}");
     }
-    assert!(Registrations::load(None, server()).expect("none").is_empty());
+    assert!(Registrations::load(None, &[], server()).expect("none").is_empty());
     assert!(load(&[]).expect("none").is_empty());
 }
 
@@ -161,9 +161,9 @@ fn what_is_there_twice_is_refused_and_all_complaints_come_at_once() {
 
     let folder = folder(&[]);
     std::fs::write(folder.path().join("a.yaml"), b"id: a\n\n\xFF").expect("a file");
-    let complaint = Registrations::load(Some(folder.path()), server()).expect_err("not UTF-8").to_string();
+    let complaint = Registrations::load(Some(folder.path()), &[], server()).expect_err("not UTF-8").to_string();
     assert!(complaint.contains("line 3 is not UTF-8"), "{complaint}");
-    assert!(Registrations::load(Some(&folder.path().join("missing")), server()).is_err());
+    assert!(Registrations::load(Some(&folder.path().join("missing")), &[], server()).is_err());
 }
 
 #[test]

@@ -34,6 +34,11 @@ async fn change(app: App, request: Ruma<change_password::v3::Request>) -> Result
 
 async fn close(app: App, request: Ruma<deactivate::v3::Request>) -> Result<deactivate::v3::Response> {
     let user = request.user()?;
+    if user.appservice.is_some() {
+        // Its users have no password: the token of the application service is the proof.
+        app.domain.actions.deactivate(user, request.erase).await?;
+        return Ok(deactivate::v3::Response::new(ThirdPartyIdRemovalStatus::NoSupport));
+    }
     if !app.domain.accounts.has_password(user.user).await? {
         return Err(Error::forbidden("This account has no password: ask the server's administrator to close it."));
     }

@@ -42,15 +42,12 @@ async fn list_room(
     Ok(set_room_visibility::v3::Response::new())
 }
 
-/// Pings the application service. Always fails, since this server does not push to application services yet:
-/// `M_URL_NOT_SET` without a configured URL, otherwise `M_UNRECOGNIZED`.
-async fn ping(_: App, request: Ruma<request_ping::v1::Request>) -> Result<request_ping::v1::Response> {
+/// Pings the application service, for itself only.
+async fn ping(app: App, request: Ruma<request_ping::v1::Request>) -> Result<request_ping::v1::Response> {
     let service = of(request.call.requester.as_ref())?;
     if service.id != request.appservice_id {
         return Err(Error::forbidden(format!("This is the token of the application service {:?}.", service.id)));
     }
-    if service.url.is_none() {
-        return Err(refuse(Reason::UrlNotSet, "The registration of this application service has no `url`."));
-    }
-    Err(refuse(Reason::Unrecognized, "This server does not speak to application services yet."))
+    let txn = request.transaction_id.as_ref().map(|id| id.as_str());
+    Ok(request_ping::v1::Response::new(app.domain.appservices.ping(service, txn).await?))
 }

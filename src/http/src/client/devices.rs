@@ -1,8 +1,10 @@
 //! The devices of the user.
 
+use axum::response::{IntoResponse, Response};
 use hearth_base::Result;
 use hearth_domain::devices::DeviceRow;
 use hearth_domain::uia;
+use http::StatusCode;
 use ruma::api::client::device::{delete_device, delete_devices, get_device, get_devices, update_device};
 use serde::Serialize;
 
@@ -52,10 +54,14 @@ async fn get(app: App, request: Ruma<get_device::v3::Request>) -> Result<Json<Sh
     Ok(Json(app.domain.devices.get(request.user()?, request.device_id.as_str()).await?.into()))
 }
 
-async fn rename(app: App, request: Ruma<update_device::v3::Request>) -> Result<update_device::v3::Response> {
-    let (user, name) = (request.user()?, request.display_name.clone());
-    app.domain.devices.rename(user.user, request.device_id.as_str(), name).await?;
-    Ok(update_device::v3::Response::new())
+/// Renames a device. For an application service it also creates one, which is 201 (MSC4190, client-server API 1.17).
+async fn rename(app: App, request: Ruma<update_device::v3::Request>) -> Result<Response> {
+    let (user, id, name) = (request.user()?, request.device_id.as_str(), request.display_name.clone());
+    if user.appservice.is_some() && app.domain.devices.create(user, id, name.clone()).await? {
+        return Ok((StatusCode::CREATED, axum::Json(serde_json::json!({}))).into_response());
+    }
+    app.domain.devices.rename(user.user, id, name).await?;
+    Ok(axum::Json(serde_json::json!({})).into_response())
 }
 
 async fn delete(app: App, request: Ruma<delete_device::v3::Request>) -> Result<delete_device::v3::Response> {

@@ -1,12 +1,17 @@
-//! Third-party networks. Application services bridge to them; this server has none, so look-ups find nothing.
+//! Third-party networks, to which application services bridge.
 
-use hearth_base::{Error, Result};
+use std::collections::BTreeMap;
+
+use hearth_base::Result;
+use hearth_domain::appservices::ThirdPartyKind;
 use ruma::api::client::thirdparty::{
     get_location_for_protocol, get_location_for_room_alias, get_protocol, get_protocols, get_user_for_protocol,
     get_user_for_user_id,
 };
+use serde_json::Value;
 
 use crate::App;
+use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
 /// The endpoints of this file.
@@ -21,39 +26,31 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn protocols(_: App, _: Ruma<get_protocols::v3::Request>) -> Result<get_protocols::v3::Response> {
-    Ok(get_protocols::v3::Response::new([].into()))
+async fn protocols(app: App, _: Ruma<get_protocols::v3::Request>) -> Result<Json<BTreeMap<String, Value>>> {
+    Ok(Json(app.domain.appservices.protocols().await))
 }
 
-async fn protocol(_: App, request: Ruma<get_protocol::v3::Request>) -> Result<get_protocol::v3::Response> {
-    Err(unknown(&request.protocol))
+async fn protocol(app: App, request: Ruma<get_protocol::v3::Request>) -> Result<Json<Value>> {
+    app.domain.appservices.protocol(&request.protocol).await.map(Json)
 }
 
-async fn locations(
-    _: App,
-    request: Ruma<get_location_for_protocol::v3::Request>,
-) -> Result<get_location_for_protocol::v3::Response> {
-    Err(unknown(&request.protocol))
+async fn locations(app: App, request: Ruma<get_location_for_protocol::v3::Request>) -> Result<Json<Vec<Value>>> {
+    let (kind, fields) = (ThirdPartyKind::Location, &request.fields);
+    app.domain.appservices.third_party(kind, &request.protocol, fields).await.map(Json)
 }
 
 async fn locations_of_alias(
-    _: App,
-    _: Ruma<get_location_for_room_alias::v3::Request>,
-) -> Result<get_location_for_room_alias::v3::Response> {
-    Ok(get_location_for_room_alias::v3::Response::new(Vec::new()))
+    app: App,
+    request: Ruma<get_location_for_room_alias::v3::Request>,
+) -> Result<Json<Vec<Value>>> {
+    Ok(Json(app.domain.appservices.third_party_of_alias(&request.alias).await))
 }
 
-async fn users(
-    _: App,
-    request: Ruma<get_user_for_protocol::v3::Request>,
-) -> Result<get_user_for_protocol::v3::Response> {
-    Err(unknown(&request.protocol))
+async fn users(app: App, request: Ruma<get_user_for_protocol::v3::Request>) -> Result<Json<Vec<Value>>> {
+    let (kind, fields) = (ThirdPartyKind::User, &request.fields);
+    app.domain.appservices.third_party(kind, &request.protocol, fields).await.map(Json)
 }
 
-async fn users_of_id(_: App, _: Ruma<get_user_for_user_id::v3::Request>) -> Result<get_user_for_user_id::v3::Response> {
-    Ok(get_user_for_user_id::v3::Response::new(Vec::new()))
-}
-
-fn unknown(protocol: &str) -> Error {
-    Error::not_found(format!("This server has no bridge to {protocol:?}."))
+async fn users_of_id(app: App, request: Ruma<get_user_for_user_id::v3::Request>) -> Result<Json<Vec<Value>>> {
+    Ok(Json(app.domain.appservices.third_party_of_user(&request.userid).await))
 }

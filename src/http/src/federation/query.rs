@@ -17,11 +17,12 @@ async fn directory(
     app: App,
     request: Ruma<get_room_information::v1::Request>,
 ) -> Result<get_room_information::v1::Response> {
-    let (room_id, servers) = app.domain.federation.serve_alias(request.room_alias.clone()).await?;
+    let (room_id, servers) = app.domain.actions.find_own_alias(&request.room_alias).await?;
     Ok(get_room_information::v1::Response::new(room_id, servers))
 }
 
 async fn profile(app: App, request: Ruma<get_profile_information::v1::Request>) -> Result<Json<Map<String, Value>>> {
+    app.domain.appservices.ask_for_user(&request.user_id).await;
     let profiles = &app.domain.personal.profiles;
     let Some(field) = &request.field else { return Ok(Json(profiles.get(&request.user_id).await?)) };
     let value = profiles.field(&request.user_id, field.as_str()).await?;

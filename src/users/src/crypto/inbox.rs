@@ -105,7 +105,7 @@ pub(super) fn deliver(
                 delivered.refuse();
                 continue;
             }
-            put(core, tx, user, device, json, share)?;
+            put(core, tx, (user, &parcel.to), device, json, share)?;
             delivered.stored += 1;
         }
     }
@@ -152,14 +152,17 @@ fn targets(tx: &mut WriteTx<'_>, user: UserSn, target: &DeviceIdOrAllDevices) ->
 fn put(
     core: &Arc<RoomCore>,
     tx: &mut WriteTx<'_>,
-    user: UserSn,
+    (user, user_id): (UserSn, &UserId),
     device: DeviceSn,
     json: &str,
     share: InboxShare,
 ) -> Result<()> {
     let at = tx.position();
     to_device::insert(tx.tx(), device, at, json, share)?;
-    let core = core.clone();
-    tx.after_commit(move || core.notifier.wake(&[user], at));
+    let (core, user_id) = (core.clone(), user_id.to_owned());
+    tx.after_commit(move || {
+        core.appservices.note_to_device(&user_id);
+        core.notifier.wake(&[user], at);
+    });
     Ok(())
 }
