@@ -12,6 +12,7 @@
 //!
 //! Names in responses are untrusted. Pass them through [`crate::text::safe_text`] before printing.
 
+mod appservices;
 mod audit;
 mod certificates;
 mod error;
@@ -28,6 +29,7 @@ mod store;
 mod tokens;
 mod users;
 
+pub use appservices::{Appservice, AppserviceList, AppservicePing, NewAppservice, SetAppserviceDisabled};
 pub use audit::{AuditEntry, AuditList, AuditQuery};
 pub use certificates::{Certificate, CertificateList, CertificatesRenewed};
 pub use error::{ErrorBody, ErrorDetail};

@@ -32,6 +32,14 @@ pub const REGISTRATION_TOKENS: &str = "/api/v1/registration-tokens";
 pub const REGISTRATION_TOKEN: &str = "/api/v1/registration-tokens/{token}";
 /// `PUT` [`super::SetRegistrationMode`]: [`super::Done`].
 pub const REGISTRATION_MODE: &str = "/api/v1/registration-mode";
+/// `GET`: [`super::AppserviceList`]. `POST` [`super::NewAppservice`]: [`super::Appservice`].
+pub const APPSERVICES: &str = "/api/v1/appservices";
+/// `GET`: [`super::Appservice`]. `DELETE`: [`super::Done`].
+pub const APPSERVICE: &str = "/api/v1/appservices/{id}";
+/// `PUT` [`super::SetAppserviceDisabled`]: [`super::Done`].
+pub const APPSERVICE_DISABLED: &str = "/api/v1/appservices/{id}/disabled";
+/// `POST` empty object: [`super::AppservicePing`].
+pub const APPSERVICE_TEST: &str = "/api/v1/appservices/{id}/test";
 /// `GET`: [`super::SigningKeyList`].
 pub const SIGNING_KEYS: &str = "/api/v1/signing-keys";
 /// `POST` empty object: [`super::SigningKeyList`].
@@ -128,6 +136,21 @@ pub fn log(query: &LogQuery) -> String {
 /// A page of other homeservers.
 pub fn destinations(query: &ListQuery) -> String {
     list(DESTINATIONS, query)
+}
+
+/// An application service.
+pub fn appservice(id: &str) -> String {
+    fill(APPSERVICE, id)
+}
+
+/// Stops or resumes deliveries to an application service.
+pub fn appservice_disabled(id: &str) -> String {
+    fill(APPSERVICE_DISABLED, id)
+}
+
+/// Pings an application service.
+pub fn appservice_test(id: &str) -> String {
+    fill(APPSERVICE_TEST, id)
 }
 
 /// Another homeserver.

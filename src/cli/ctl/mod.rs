@@ -2,6 +2,7 @@
 //!
 //! Each command sends requests to the running server and prints the response: as text, or unchanged with `--json`.
 
+mod appservices;
 mod certificates;
 mod confirm;
 mod federation;
@@ -83,6 +84,9 @@ enum Command {
     /// Other homeservers: whether they can be reached, and what waits for them
     #[command(subcommand)]
     Federation(federation::Federation),
+    /// Bridges and bots: whether they are reached, and what waits for them
+    #[command(subcommand)]
+    Appservices(appservices::Appservices),
     /// The relay for calls
     #[command(subcommand)]
     Turn(turn::Turn),
@@ -159,6 +163,7 @@ impl Command {
             Self::SigningKeys(keys) => keys.run(session).await,
             Self::Certificates(certificates) => certificates.run(session).await,
             Self::Federation(federation) => federation.run(session).await,
+            Self::Appservices(appservices) => appservices.run(session).await,
             Self::Turn(turn) => turn.run(session).await,
             Self::Log(log) => log.run(session).await,
             Self::Audit { limit } => figures::audit(session, limit).await,

@@ -4,6 +4,7 @@
 //! change is recorded in the audit log with the account that made it.
 
 mod answer;
+mod appservices;
 mod audit;
 mod certificates;
 mod federation;
@@ -67,6 +68,7 @@ pub struct Caller {
 /// All endpoints of the admin API.
 pub fn endpoints(around: &Arc<HostInfo>) -> Vec<Endpoint> {
     [
+        appservices::endpoints(),
         audit::endpoints(),
         certificates::endpoints(around),
         federation::endpoints(),
