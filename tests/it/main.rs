@@ -7,6 +7,7 @@ mod harness;
 mod access;
 mod accounts;
 mod actions;
+mod appservices;
 mod calls;
 mod crash;
 mod delayed;

@@ -1,0 +1,5 @@
+//! Application services: what they are sent, and when.
+
+mod bridge;
+mod deliveries;
+mod questions;
