@@ -22,6 +22,7 @@ impl Domain {
         said("keys of other servers", self.federation.keyring.prune().await);
         said("rejected events", self.federation.expire_outliers().await);
         said("media", self.media.upkeep().await);
+        said("sliding sync", self.sync.forget_connections().await);
     }
 
     /// Warns of a clock that cannot be right. Called at the start and with each upkeep, because a machine without a

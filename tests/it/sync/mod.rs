@@ -3,6 +3,8 @@
 mod ephemeral;
 mod left;
 mod sections;
+mod sliding;
+mod sliding_extensions;
 mod state;
 mod timeline;
 mod unread;

@@ -48,3 +48,30 @@ pub const SHARED_SECRET_NONCES_MAX: usize = 10_000;
 pub const TOKEN_BYTES_MAX: usize = 255;
 /// Longer user agents are truncated.
 pub const AGENT_BYTES_MAX: usize = 255;
+/// Connections of simplified sliding sync that a device may have. The one used longest ago goes first.
+pub const SLIDING_CONNECTIONS_MAX: usize = 8;
+/// Generations of a connection to keep besides the one that the client named: an answer may still be under way to a client that
+/// has asked again.
+pub const SLIDING_GENERATIONS_MAX: usize = 3;
+/// Rooms that one connection of simplified sliding sync can show and remember.
+pub const SLIDING_ROOMS_MAX: usize = 10_000;
+/// Rooms that one read of simplified sliding sync may send for the first time without taking a slow reader.
+pub const SLIDING_NEW_ROOMS_MAX: usize = 20;
+/// Required state that a connection remembers, in bytes. Beyond it, rooms get their required state again.
+pub const SLIDING_CONFIG_BYTES_MAX: usize = 64 * 1024;
+/// How long a connection of simplified sliding sync may be unused, in milliseconds.
+pub const SLIDING_UNUSED_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1_000;
+/// How old the time of a connection's last use may be in the database, in milliseconds.
+pub const SLIDING_USED_MS_ROUNDED: u64 = 24 * 60 * 60 * 1_000;
+/// Lists in one request of simplified sliding sync (MSC4186).
+pub const SLIDING_LISTS_MAX: usize = 100;
+/// Room subscriptions in one request of simplified sliding sync.
+pub const SLIDING_SUBSCRIPTIONS_MAX: usize = 500;
+/// Ranges of one list, spaces and tags of its filters, and pairs of required state of one list or subscription.
+pub const SLIDING_ITEMS_MAX: usize = 200;
+/// The longest `conn_id` or name of a list, in bytes.
+pub const SLIDING_NAME_BYTES_MAX: usize = 255;
+/// Rooms of which the order in sliding sync is in the cache.
+pub const SLIDING_FACTS_CACHED_MAX: usize = 20_000;
+/// Newest events among which to look for the one that bumps a room.
+pub const SLIDING_BUMP_EVENTS_MAX: usize = 200;

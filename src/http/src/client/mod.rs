@@ -38,6 +38,7 @@ mod rtc;
 mod search;
 mod send;
 mod session;
+mod sliding_sync;
 mod spaces;
 mod state_write;
 mod synapse_register;
@@ -104,6 +105,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         spaces::endpoints(),
         state_write::endpoints(),
         synapse_register::endpoints(),
+        sliding_sync::endpoints(),
         sync::endpoints(),
         tags::endpoints(),
         thirdparty::endpoints(),

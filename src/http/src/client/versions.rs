@@ -14,6 +14,8 @@ const VERSIONS: &[&str] = &[
 
 /// Supported proposals that are not part of the specification, or not under these names.
 const UNSTABLE_FEATURES: &[&str] = &[
+    // Simplified sliding sync (MSC4186); Element X refuses a server without it.
+    "org.matrix.simplified_msc3575",
     // Dehydrated devices.
     "org.matrix.msc3814",
     // Suspending and locking, from before 1.18.

@@ -41,7 +41,7 @@ pub(crate) const APPS: &[ChatApp] = &[
         home: "https://cinny.in/",
         login: Some("https://app.cinny.in/login/{server}/?username={user}"),
     },
-    // It needs sliding sync (MSC4186) and OAuth 2.0, which this server does not have yet.
+    // It creates accounts and logs in by OAuth 2.0, which this server does not have yet.
     ChatApp {
         name: "Element X",
         runs_on: |strings| strings.phone,

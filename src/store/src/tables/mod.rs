@@ -42,6 +42,7 @@ pub mod rooms;
 pub mod server_keys;
 pub mod server_name;
 pub mod signing_keys;
+pub mod sliding_connections;
 pub mod soft_failed;
 pub mod state;
 pub mod state_keys;
@@ -96,6 +97,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     server_keys::STATEMENTS,
     server_name::STATEMENTS,
     signing_keys::STATEMENTS,
+    sliding_connections::STATEMENTS,
     soft_failed::STATEMENTS,
     state::STATEMENTS,
     state_keys::STATEMENTS,

@@ -8,6 +8,7 @@ use crate::ids::{EventSn, KeySn, RoomSn, SnapshotSn};
 const SNAPSHOT: &str = "SELECT depth, base, changes FROM state_snapshots WHERE sn = ?1";
 const INSERT_SNAPSHOT: &str = "INSERT INTO state_snapshots (sn, depth, base, changes) VALUES (?1, ?2, ?3, ?4)";
 const CURRENT: &str = "SELECT key, event FROM current_state WHERE room = ?1";
+const CURRENT_NOT_MEMBERS: &str = "SELECT key, event FROM current_state WHERE room = ?1 AND key >= 0";
 const COUNT: &str = "SELECT count(*) FROM current_state WHERE room = ?1";
 const CURRENT_ONE: &str = "SELECT event FROM current_state WHERE room = ?1 AND key = ?2";
 const CURRENT_NAMED: &str = "SELECT s.event FROM state_keys k JOIN current_state s ON s.key = k.sn \
@@ -27,6 +28,7 @@ pub const STATEMENTS: &[&str] = &[
     SNAPSHOT,
     INSERT_SNAPSHOT,
     CURRENT,
+    CURRENT_NOT_MEMBERS,
     COUNT,
     CURRENT_ONE,
     CURRENT_NAMED,
@@ -65,6 +67,11 @@ pub fn insert_snapshot(tx: &mut dyn Tx, sn: SnapshotSn, row: &SnapshotRow) -> Re
 /// The current state of a room.
 pub fn current(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<(KeySn, EventSn)>> {
     tx.all(CURRENT, &[room.into()], |row| Ok((KeySn(row.int(0)?), EventSn(row.int(1)?))))
+}
+
+/// The current state of a room without its members, of which there may be ten thousand.
+pub fn current_without_members(tx: &mut dyn Tx, room: RoomSn) -> Result<Vec<(KeySn, EventSn)>> {
+    tx.all(CURRENT_NOT_MEMBERS, &[room.into()], |row| Ok((KeySn(row.int(0)?), EventSn(row.int(1)?))))
 }
 
 /// Number of entries in the current state of a room.

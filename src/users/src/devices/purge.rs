@@ -8,7 +8,7 @@ use hearth_store::WriteTx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::devices::{self, DeviceRow};
 use hearth_store::tables::tokens::{self, TokenHash};
-use hearth_store::tables::{dehydrated, device_keys, one_time_keys, pushers, to_device};
+use hearth_store::tables::{dehydrated, device_keys, one_time_keys, pushers, sliding_connections, to_device};
 
 use crate::crypto::announce::{Changed, announce};
 
@@ -27,6 +27,7 @@ pub fn purge(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, user: UserSn, gone: &[D
         to_device::clear(tx.tx(), device.sn)?;
         dehydrated::delete(tx.tx(), user, device.sn)?;
         pushers::delete_of_device(tx.tx(), device.sn)?;
+        sliding_connections::clear(tx.tx(), device.sn)?;
         devices::delete(tx.tx(), device.sn)?;
     }
     if !had_keys.is_empty() {

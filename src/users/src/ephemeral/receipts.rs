@@ -152,9 +152,20 @@ pub fn news(
     after: Position,
     upto: Position,
 ) -> Result<Option<Value>> {
+    news_of(core, tx, (room, reader), (after, upto), &|_| true)
+}
+
+/// As [`news`], for the receipts that `is_wanted` accepts.
+pub fn news_of(
+    core: &RoomCore,
+    tx: &mut dyn Tx,
+    (room, reader): (RoomSn, UserSn),
+    (after, upto): (Position, Position),
+    is_wanted: &dyn Fn(&ReceiptRow) -> bool,
+) -> Result<Option<Value>> {
     let mut content: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for receipt in receipts::changed(tx, room, after, upto)? {
-        if receipt.private && receipt.user != reader {
+        if (receipt.private && receipt.user != reader) || !is_wanted(&receipt) {
             continue;
         }
         // A client gets one receipt of a kind per user and event, so the unthreaded one wins (MSC4102).

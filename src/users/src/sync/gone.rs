@@ -20,7 +20,8 @@ use super::state::StateItems;
 use super::timeline::TimelinePiece;
 use super::{joined, state, timeline};
 
-fn stripped(tx: &mut dyn Tx, row: &MembershipRow) -> Result<Vec<Raw<AnyStrippedStateEvent>>> {
+/// Returns the stripped state of an invite or a knock.
+pub(super) fn stripped(tx: &mut dyn Tx, row: &MembershipRow) -> Result<Vec<Raw<AnyStrippedStateEvent>>> {
     let Some(json) = memberships::stripped(tx, row.room, row.user)? else { return Ok(Vec::new()) };
     // Most of it comes from other servers. A client can still accept or reject an invite without stripped state; a
     // failed sync shows nothing.
@@ -106,7 +107,7 @@ fn end_in(
 
 /// Returns whether the user was already in the room at `since`. Returns false when that is expensive to find out; the
 /// client then gets the full room again.
-fn was_in(core: &RoomCore, tx: &mut dyn Tx, departure: Departure, since: Position) -> Result<bool> {
+pub(super) fn was_in(core: &RoomCore, tx: &mut dyn Tx, departure: Departure, since: Position) -> Result<bool> {
     let mut event = core.events.get(tx, departure.event)?;
     for _ in 0..limits::STAY_MEMBER_EVENTS_MAX {
         let Some(key) = event.state_key.filter(|_| event.snapshot.is_some()) else { return Ok(false) };

@@ -9,6 +9,7 @@ mod joined;
 mod personal;
 mod presence;
 mod read;
+pub mod sliding;
 mod state;
 mod summary;
 mod timeline;
@@ -58,6 +59,8 @@ pub struct Sync {
     typing: Arc<Typing>,
     presence: Arc<PresenceBook>,
     counter: Arc<Counter>,
+    /// What sliding sync knows about rooms.
+    facts: sliding::FactsCache,
     /// Whether the warning about clients ahead of the database has been logged; it is logged once.
     said_ahead: AtomicBool,
 }
@@ -87,7 +90,7 @@ impl Sync {
         counter: Arc<Counter>,
     ) -> Arc<Self> {
         let said_ahead = AtomicBool::new(false);
-        Arc::new(Self { core, typing, presence, counter, said_ahead })
+        Arc::new(Self { core, typing, presence, counter, facts: sliding::FactsCache::default(), said_ahead })
     }
 
     /// Returns the changes: immediately if there are any, otherwise with the next change, or empty after the timeout.

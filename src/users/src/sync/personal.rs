@@ -1,14 +1,15 @@
 //! The parts of a sync without a room: account data, to-device messages, device lists, key counts.
 
 use hearth_base::{Error, Position, Result};
+use hearth_rooms::RoomCore;
 use hearth_rooms::read::choice::EventChoice;
 use hearth_store::engine::Tx;
 use hearth_store::tables::account_data::AccountDataRow;
 use hearth_store::tables::one_time_keys;
-use ruma::UInt;
 use ruma::api::client::sync::sync_events::v3::Response;
 use ruma::events::AnyRoomAccountDataEvent;
 use ruma::serde::Raw;
+use ruma::{UInt, UserId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -31,7 +32,7 @@ struct Item<'a> {
 }
 
 /// Serialises an account data item; a deleted one has an empty content.
-fn item<T>(row: &AccountDataRow) -> Result<Raw<T>> {
+pub(super) fn item<T>(row: &AccountDataRow) -> Result<Raw<T>> {
     let content = row.content.clone().unwrap_or_else(|| "{}".to_owned());
     let content = RawValue::from_string(content).map_err(|error| Error::fault("reading stored account data", error))?;
     raw(&Item { kind: &row.kind, content: &content })
@@ -45,18 +46,28 @@ pub(super) fn account_data(scope: &SyncScope<'_>, rows: Vec<AccountDataRow>, res
             response.account_data.events.push(item(row)?);
         }
     }
-    // Push rules are always present: the server has defaults for users without their own.
-    let stored = rows.iter().find(|row| row.kind == rules::TYPE);
-    if (stored.is_some() || scope.since.is_none()) && choice.wants_type(rules::TYPE) {
-        let text = stored.and_then(|row| row.content.as_deref());
-        let global =
-            rules::shown(&rules::parse(text, scope.reader.user_id, scope.sync.core.config.push.legacy_mentions))?;
-        response
-            .account_data
-            .events
-            .push(raw(&serde_json::json!({ "type": rules::TYPE, "content": { "global": global } }))?);
+    if choice.wants_type(rules::TYPE) {
+        let rules = push_rules(&scope.sync.core, scope.reader.user_id, &rows, scope.since.is_none())?;
+        response.account_data.events.extend(rules);
     }
     Ok(())
+}
+
+/// Returns the push rules, if they are among changed account data. Always for a client that has none yet: the server has
+/// defaults for users without their own.
+pub(super) fn push_rules<T>(
+    core: &RoomCore,
+    user_id: &UserId,
+    rows: &[AccountDataRow],
+    is_first: bool,
+) -> Result<Option<Raw<T>>> {
+    let stored = rows.iter().find(|row| row.kind == rules::TYPE);
+    if stored.is_none() && !is_first {
+        return Ok(None);
+    }
+    let text = stored.and_then(|row| row.content.as_deref());
+    let global = rules::shown(&rules::parse(text, user_id, core.config.push.legacy_mentions))?;
+    raw(&serde_json::json!({ "type": rules::TYPE, "content": { "global": global } })).map(Some)
 }
 
 /// Adds changed account data of one room.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hearth_base::limits::users::{TIMELINE_PASSED_OVER_MAX, TIMELINE_STEP_EVENTS_MAX};
 use hearth_base::{Position, Result, limits};
+use hearth_rooms::RoomCore;
 use hearth_rooms::gaps;
 use hearth_rooms::load::Event;
 use hearth_rooms::read::ByteBudget;
@@ -66,6 +67,30 @@ impl TimelineBytes {
     }
 }
 
+/// How to read a timeline.
+pub(super) struct TimelineQuery<'a> {
+    pub(super) core: &'a RoomCore,
+    /// The events to include.
+    pub(super) choice: EventChoice<'a>,
+    /// The number of events to include.
+    pub(super) limit: usize,
+    pub(super) format: EventFormat<'static>,
+    /// The bytes that this timeline shares with others.
+    pub(super) bytes: &'a TimelineBytes,
+}
+
+impl<'a> TimelineQuery<'a> {
+    fn of(scope: &'a SyncScope<'_>) -> Self {
+        Self {
+            core: &scope.sync.core,
+            choice: EventChoice::from(&scope.query.filter.room.timeline),
+            limit: limit(scope),
+            format: EventFormat { federation: scope.wants_federation_format(), ..EventFormat::timeline(None) },
+            bytes: &scope.timeline_bytes,
+        }
+    }
+}
+
 /// Returns the number of events that the client wants.
 pub(super) fn limit(scope: &SyncScope<'_>) -> usize {
     let wanted = scope.query.filter.room.timeline.limit.map_or(LIMIT_DEFAULT, u64::from);
@@ -80,20 +105,29 @@ pub(super) fn newest(
     after: Option<Position>,
     upto: i64,
 ) -> Result<TimelinePiece> {
-    let filter = &scope.query.filter.room.timeline;
-    let limit = limit(scope);
-    let choice = EventChoice::from(filter);
+    read(&TimelineQuery::of(scope), tx, viewer, after, upto)
+}
+
+/// As [`newest`], for any query.
+pub(super) fn read(
+    query: &TimelineQuery<'_>,
+    tx: &mut dyn Tx,
+    viewer: &mut Viewer<'_>,
+    after: Option<Position>,
+    upto: i64,
+) -> Result<TimelinePiece> {
+    let (limit, choice) = (query.limit, query.choice);
     let after = after.map_or(i64::MIN, Position::as_i64);
     // Stop at a gap: events below it do not directly precede those above it. The client can page backwards through
     // it.
     let gap = gaps::between(tx, viewer.room(), (after, upto))?;
     let after = gap.as_ref().map_or(after, |gap| gap.next.max(after));
     let mut piece = TimelinePiece { events: Vec::new(), shown: Vec::new(), limited: false, before: upto };
-    let (mut passed_over, mut budget) = (0, scope.timeline_bytes.part());
+    let (mut passed_over, mut budget) = (0, query.bytes.part());
     'pages: loop {
         // Read one more than wanted, to learn whether there is more. After many skipped events, read larger steps.
         let want = (limit + 1 - piece.events.len()).max(passed_over.min(TIMELINE_STEP_EVENTS_MAX));
-        let (page, is_last) = page(scope, tx, viewer, (after, piece.before), want)?;
+        let (page, is_last) = page(query, tx, viewer, (after, piece.before), want)?;
         for event in page {
             let Some(ord) = event.ord else { continue };
             if !(choice.is_open() || choice.wants(&event.pdu)) || !viewer.may_see(tx, &event)? {
@@ -116,20 +150,20 @@ pub(super) fn newest(
             break;
         }
     }
-    show(scope, tx, viewer, &mut piece)?;
+    show(query, tx, viewer, &mut piece)?;
     Ok(piece)
 }
 
 /// Serialises a section that is still newest first, leaves out the oldest events that do not fit, and turns it round.
-fn show(scope: &SyncScope<'_>, tx: &mut dyn Tx, viewer: &mut Viewer<'_>, piece: &mut TimelinePiece) -> Result<()> {
-    let mut budget = scope.timeline_bytes.part();
-    piece.shown = present::fitting(viewer, tx, &format(scope), &piece.events, &mut budget)?;
+fn show(query: &TimelineQuery<'_>, tx: &mut dyn Tx, viewer: &mut Viewer<'_>, piece: &mut TimelinePiece) -> Result<()> {
+    let mut budget = query.bytes.part();
+    piece.shown = present::fitting(viewer, tx, &query.format, &piece.events, &mut budget)?;
     if let Some(ord) = piece.events.get(piece.shown.len()).and_then(|left_out| left_out.ord) {
         piece.before = ord;
         piece.limited = true;
         piece.events.truncate(piece.shown.len());
     }
-    scope.timeline_bytes.spend(piece.shown.iter().map(|event| event.json().get().len()).sum());
+    query.bytes.spend(piece.shown.iter().map(|event| event.json().get().len()).sum());
     piece.events.reverse();
     piece.shown.reverse();
     Ok(())
@@ -143,18 +177,25 @@ pub(super) fn single(
     event: &Arc<Event>,
     before: i64,
 ) -> Result<TimelinePiece> {
-    let events = if limit(scope) == 0 { Vec::new() } else { vec![event.clone()] };
-    let shown = present::events(viewer, tx, &format(scope), &events)?;
-    Ok(TimelinePiece { events, shown, limited: false, before })
+    read_single(&TimelineQuery::of(scope), tx, viewer, event, before)
 }
 
-fn format(scope: &SyncScope<'_>) -> EventFormat<'static> {
-    EventFormat { federation: scope.wants_federation_format(), ..EventFormat::timeline(None) }
+/// As [`single`], for any query.
+pub(super) fn read_single(
+    query: &TimelineQuery<'_>,
+    tx: &mut dyn Tx,
+    viewer: &mut Viewer<'_>,
+    event: &Arc<Event>,
+    before: i64,
+) -> Result<TimelinePiece> {
+    let events = if query.limit == 0 { Vec::new() } else { vec![event.clone()] };
+    let shown = present::events(viewer, tx, &query.format, &events)?;
+    Ok(TimelinePiece { events, shown, limited: false, before })
 }
 
 /// Reads up to `want` events, fewer if they are large. Also returns whether the range ends with them.
 fn page(
-    scope: &SyncScope<'_>,
+    query: &TimelineQuery<'_>,
     tx: &mut dyn Tx,
     viewer: &Viewer<'_>,
     range: (i64, i64),
@@ -162,7 +203,7 @@ fn page(
 ) -> Result<(Vec<Arc<Event>>, bool)> {
     let (mut page, mut bytes) = (Vec::with_capacity(want.min(64)), 0);
     events::timeline(tx, viewer.room(), range, Direction::Backward, want, &mut |row| {
-        let event = scope.sync.core.events.keep_stored(&row)?;
+        let event = query.core.events.keep_stored(&row)?;
         bytes += event.bytes();
         page.push(event);
         Ok(bytes < limits::PAGE_BYTES_MAX)
