@@ -26,7 +26,7 @@ use hearth_domain::{Domain, RoomCore};
 use hearth_http::App;
 use hearth_http::admin::LogRing;
 use hearth_http::edge::Counters;
-use hearth_remote::{Appointed, Homeservers};
+use hearth_remote::{Appointed, Gateways, Homeservers};
 
 pub use listen::Bound;
 
@@ -82,6 +82,7 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
         domain.rtc.reached_by(appointed.clone());
     }
     domain.appservices.reached_by(appointed);
+    domain.delivery.reached_by(Arc::new(Gateways::new(&config)?));
     domain.check_clock();
     let (mut listeners, admin_socket) = (Listeners::bind(&config, &domain.core.seams)?, AdminSocket::bind(&config)?);
 
@@ -102,6 +103,7 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
     tasks::inbox(&tasks, &domain);
     tasks::delayed(&tasks, &domain);
     tasks::appservices(&tasks, &domain);
+    tasks::pushers(&tasks, &domain);
     tasks::durable_actions(&tasks, &domain);
     if domain.calls.own().is_some() {
         tasks::relay(&tasks, &domain);

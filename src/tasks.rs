@@ -97,6 +97,12 @@ pub(crate) fn appservices(tasks: &Tasks, domain: &Arc<Domain>) {
     tasks.handle().spawn(|mut stop| async move { appservices.run(stop.stopped()).await });
 }
 
+/// Spawns the task that delivers notifications to pushers. It sleeps while there are none.
+pub(crate) fn pushers(tasks: &Tasks, domain: &Arc<Domain>) {
+    let delivery = Arc::clone(&domain.delivery);
+    tasks.handle().spawn(|mut stop| async move { delivery.run(stop.stopped()).await });
+}
+
 /// Spawns the task that resumes durable actions that the previous run did not finish. It sleeps while there are none.
 pub(crate) fn durable_actions(tasks: &Tasks, domain: &Arc<Domain>) {
     let actions = Arc::clone(&domain.actions);

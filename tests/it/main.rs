@@ -27,6 +27,7 @@ mod media;
 mod operator;
 mod personal;
 mod push;
+mod pushers;
 mod quotas;
 mod registering;
 mod rooms;

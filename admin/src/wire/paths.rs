@@ -62,6 +62,10 @@ pub const DESTINATIONS: &str = "/api/v1/federation/destinations";
 pub const DESTINATION: &str = "/api/v1/federation/destinations/{server}";
 /// `POST` empty object: [`super::Destination`].
 pub const DESTINATION_RETRY: &str = "/api/v1/federation/destinations/{server}/retry";
+/// `GET`: [`super::PusherList`].
+pub const PUSHERS: &str = "/api/v1/pushers";
+/// `POST` empty object: [`super::PusherTestList`].
+pub const PUSHERS_TEST: &str = "/api/v1/pushers/{user}/test";
 /// `GET`: [`super::RelayStatus`].
 pub const RELAY: &str = "/api/v1/relay";
 /// `DELETE`: [`super::Done`].
@@ -81,6 +85,11 @@ pub fn users(query: &ListQuery) -> String {
 /// One user.
 pub fn user(user: &str) -> String {
     fill(USER, user)
+}
+
+/// The test of a user's pushers.
+pub fn pushers_test(user: &str) -> String {
+    fill(PUSHERS_TEST, user)
 }
 
 /// A user's password.

@@ -8,6 +8,7 @@ mod confirm;
 mod federation;
 mod figures;
 mod log;
+mod push;
 mod rooms;
 mod signing_keys;
 mod table;
@@ -53,6 +54,7 @@ Examples:
   hearth ctl tokens create --uses 1 --days 7       a link and QR code with which a person makes an account
   hearth ctl log --follow --level warn             watch for trouble
   hearth ctl federation list --failing             which other servers cannot be reached, and why
+  hearth ctl push list --failing                   which apps get no notifications, and why
   hearth ctl certificates                          which certificates there are, and whether renewing works
   hearth ctl turn test                             whether calls find their relay, and what to open if not
   hearth ctl users list --json | jq -r '.items[].user_id'
@@ -87,6 +89,9 @@ enum Command {
     /// Bridges and bots: whether they are reached, and what waits for them
     #[command(subcommand)]
     Appservices(appservices::Appservices),
+    /// Notifications to apps: which have asked for them, and whether their push gateways take them
+    #[command(subcommand)]
+    Push(push::Push),
     /// The relay for calls
     #[command(subcommand)]
     Turn(turn::Turn),
@@ -164,6 +169,7 @@ impl Command {
             Self::Certificates(certificates) => certificates.run(session).await,
             Self::Federation(federation) => federation.run(session).await,
             Self::Appservices(appservices) => appservices.run(session).await,
+            Self::Push(push) => push.run(session).await,
             Self::Turn(turn) => turn.run(session).await,
             Self::Log(log) => log.run(session).await,
             Self::Audit { limit } => figures::audit(session, limit).await,

@@ -5,6 +5,7 @@
 //! which on it is complete.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hearth_base::Position;
@@ -18,18 +19,36 @@ pub struct Notifier {
     floor: Position,
     closed: AtomicBool,
     due: Mutex<Vec<(UserSn, Position)>>,
-    users: Mutex<HashMap<UserSn, watch::Sender<Position>>>,
+    users: Mutex<HashMap<UserSn, Topic>>,
     rooms: Mutex<HashMap<RoomSn, Position>>,
     account_statuses: Mutex<BTreeSet<UserSn>>,
     membership_status: Notify,
     membership: Notify,
     /// The newest change of any user or room, for those who follow all of them.
     newest: watch::Sender<Position>,
+    pushers: Notify,
 }
 
-/// A long poll's subscription to changes for one user.
+/// The changes for one user.
 #[derive(Debug)]
-pub struct Subscription(watch::Receiver<Position>);
+struct Topic {
+    news: watch::Sender<Position>,
+    /// One more reference for each long poll.
+    awaited: Arc<()>,
+}
+
+/// A subscription to changes for one user: of a long poll, or of a task of the server.
+#[derive(Debug)]
+pub struct Subscription(
+    watch::Receiver<Position>,
+    #[expect(dead_code, reason = "counts while it lives")] Option<Arc<()>>,
+);
+
+impl Topic {
+    fn new(floor: Position) -> Self {
+        Self { news: watch::Sender::new(floor), awaited: Arc::default() }
+    }
+}
 
 impl Notifier {
     /// A notifier that is complete after `floor`.
@@ -45,6 +64,7 @@ impl Notifier {
             membership_status: Notify::new(),
             membership: Notify::new(),
             newest: watch::Sender::new(floor),
+            pushers: Notify::new(),
         }
     }
 
@@ -75,9 +95,9 @@ impl Notifier {
         });
         let mut topics = self.users.lock();
         for (user, at) in due {
-            let topic = topics.entry(user).or_insert_with(|| watch::Sender::new(self.floor));
+            let topic = topics.entry(user).or_insert_with(|| Topic::new(self.floor));
             // An older position wakes no one, and does not replace a newer one.
-            topic.send_if_modified(|newest| {
+            topic.news.send_if_modified(|newest| {
                 let newer = at > *newest;
                 *newest = at.max(*newest);
                 newer
@@ -98,7 +118,7 @@ impl Notifier {
     /// The position of the last change for a user; the floor if there was none since the start.
     #[cfg(test)]
     pub fn newest_for(&self, user: UserSn) -> Position {
-        self.users.lock().get(&user).map_or(self.floor, |topic| *topic.borrow())
+        self.users.lock().get(&user).map_or(self.floor, |topic| *topic.news.borrow())
     }
 
     /// The position of the last change in a room; the floor if there was none since the start.
@@ -128,6 +148,16 @@ impl Notifier {
     /// room.
     pub async fn membership_news(&self) {
         self.membership.notified().await;
+    }
+
+    /// Notes that a pusher was set, and wakes the waiter of [`Self::pushers_news`].
+    pub fn pushers_changed(&self) {
+        self.pushers.notify_one();
+    }
+
+    /// Waits for a pusher to be set. Single waiter: the delivery to pushers.
+    pub async fn pushers_news(&self) {
+        self.pushers.notified().await;
     }
 
     /// Notes that an account was locked, deactivated or reactivated, and wakes the waiter of
@@ -167,20 +197,30 @@ impl Notifier {
     /// Whether a client of the user is waiting for changes.
     #[must_use]
     pub fn is_awaited(&self, user: UserSn) -> bool {
-        self.users.lock().get(&user).is_some_and(|topic| topic.receiver_count() > 0)
+        self.users.lock().get(&user).is_some_and(|topic| Arc::strong_count(&topic.awaited) > 1)
     }
 
     /// Subscribes to a user's changes. Subscribe first, then read the database, then wait: this order misses no
     /// change.
     #[must_use]
     pub fn subscribe(&self, user: UserSn) -> Subscription {
+        self.subscription(user, |topic| Some(topic.awaited.clone()))
+    }
+
+    /// Subscribes a task of the server to a user's changes: as [`Self::subscribe`], but no client waits.
+    #[must_use]
+    pub fn follow(&self, user: UserSn) -> Subscription {
+        self.subscription(user, |_| None)
+    }
+
+    fn subscription(&self, user: UserSn, client: impl FnOnce(&Topic) -> Option<Arc<()>>) -> Subscription {
         let mut topics = self.users.lock();
         // Checked under the lock: a subscription made before the close was woken by it.
         if self.is_closed() {
-            return Subscription(watch::Sender::new(self.floor).subscribe());
+            return Subscription(watch::Sender::new(self.floor).subscribe(), None);
         }
-        let topic = topics.entry(user).or_insert_with(|| watch::Sender::new(self.floor));
-        Subscription(topic.subscribe())
+        let topic = topics.entry(user).or_insert_with(|| Topic::new(self.floor));
+        Subscription(topic.news.subscribe(), client(topic))
     }
 }
 
@@ -205,6 +245,18 @@ mod tests {
         waiter.news_after(Position(6)).await;
         assert_eq!(notifier.newest_for(UserSn(1)), Position(7));
         assert_eq!(notifier.newest_for(UserSn(2)), Position(5));
+    }
+
+    #[test]
+    fn a_task_that_follows_is_no_client_that_waits() {
+        let notifier = Notifier::new(Position(0));
+        let follower = notifier.follow(UserSn(1));
+        assert!(!notifier.is_awaited(UserSn(1)));
+        let poll = notifier.subscribe(UserSn(1));
+        assert!(notifier.is_awaited(UserSn(1)));
+        drop(poll);
+        assert!(!notifier.is_awaited(UserSn(1)));
+        drop(follower);
     }
 
     #[tokio::test]

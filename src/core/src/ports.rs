@@ -62,6 +62,16 @@ pub trait Network: Send + Sync + std::fmt::Debug {
     fn forget(&self, _server: &ruma::ServerName) {}
 }
 
+/// Access to push gateways. Users choose their URLs, so addresses that are not public are refused unless the operator has
+/// allowed them; redirects are not followed.
+pub trait PushGateways: Send + Sync + std::fmt::Debug {
+    /// Posts a notification (push gateway API, `POST /_matrix/push/v1/notify`) and returns the response, whatever its
+    /// status. `wait` limits the time up to the last byte of the body.
+    ///
+    /// `M_CONNECTION_FAILED` without a response; the message is for an operator.
+    fn notify(&self, url: String, body: Bytes, wait: Duration) -> Eventually<Result<RemoteResponse>>;
+}
+
 /// The policy server client for rooms.
 pub trait PolicyServerClient: Send + Sync + std::fmt::Debug {
     /// Requests a policy server's signature for an event (canonical JSON), and returns the unchecked signature.

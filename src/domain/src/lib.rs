@@ -61,6 +61,8 @@ pub struct Domain {
     pub presence: Arc<ephemeral::PresenceBook>,
     /// Unread counts.
     pub counter: Arc<push::counts::Counter>,
+    /// Delivery to pushers.
+    pub delivery: Arc<push::delivery::Delivery>,
     /// Push notification history.
     pub notified: push::notified::Notified,
     /// The sync endpoints.
@@ -88,6 +90,7 @@ impl Domain {
         let appservices =
             appservices::Appservices::new(core.clone(), accounts.clone(), typing.clone(), presence.clone())?;
         let counter = Arc::<push::counts::Counter>::default();
+        let delivery = push::delivery::Delivery::new(core.clone(), counter.clone());
         let notified = push::notified::Notified::new(core.clone());
         let sync = sync::Sync::new(core.clone(), typing.clone(), presence.clone(), counter.clone());
         let parts = federation::Parts {
@@ -108,6 +111,7 @@ impl Domain {
             calls: calls.clone(),
             crypto: crypto::LocalKeys::of(&crypto),
             delayed: delayed.clone(),
+            delivery: delivery.clone(),
             federation: federation.clone(),
             media: media::LocalMedia::of(&media),
             personal: personal.clone(),
@@ -128,6 +132,7 @@ impl Domain {
             typing,
             presence,
             counter,
+            delivery,
             notified,
             sync,
             federation,

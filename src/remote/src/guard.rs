@@ -22,6 +22,13 @@ impl Guard {
         Self { everything: config.allow_private_addresses, allowed: config.allowed_ranges.clone() }
     }
 
+    /// The same guard with more ranges.
+    #[must_use]
+    pub fn allowing(mut self, ranges: &[Cidr]) -> Self {
+        self.allowed.extend_from_slice(ranges);
+        self
+    }
+
     /// A guard that permits every address, for destinations that the operator configures.
     #[must_use]
     pub fn everything() -> Self {

@@ -10,8 +10,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hearth_base::config::Outgoing;
+use hearth_base::config::{Cidr, Outgoing};
 use hearth_base::limits::remote::{WEB_IDLE_MAX, WEB_REDIRECTS_MAX};
+use hearth_base::net::is_public;
 use hearth_base::{Result, limits};
 use http::{HeaderValue, Request, Response, Uri, header};
 use http_body_util::Full;
@@ -56,7 +57,20 @@ impl Web {
             tls: tls::connector(config, &["h2", "http/1.1"])?,
             wait: Duration::from_millis(config.connect_timeout_ms),
             https_port: port,
-            may_be_plain: false,
+            plain: Plain::Never,
+        }))
+    }
+
+    /// For push gateways, whose URLs users choose: as [`Web::guarded`], with the addresses that the operator allows them
+    /// besides. Those may be reached without TLS.
+    pub(crate) fn gateways(config: &Outgoing, allowed: &[Cidr]) -> Result<Self> {
+        Ok(Self::with(Inner {
+            guard: Guard::new(config).allowing(allowed),
+            dns: Arc::new(SystemResolver),
+            tls: tls::connector(config, &["h2", "http/1.1"])?,
+            wait: Duration::from_millis(config.connect_timeout_ms),
+            https_port: HTTPS_PORT,
+            plain: Plain::Private,
         }))
     }
 
@@ -69,7 +83,7 @@ impl Web {
             tls: tls::connector(config, &["http/1.1"])?,
             wait: Duration::from_millis(config.connect_timeout_ms),
             https_port: HTTPS_PORT,
-            may_be_plain: true,
+            plain: Plain::Always,
         }))
     }
 
@@ -140,7 +154,16 @@ struct Inner {
     tls: TlsConnector,
     wait: Duration,
     https_port: u16,
-    may_be_plain: bool,
+    plain: Plain,
+}
+
+/// Which addresses may be reached without TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Plain {
+    Never,
+    /// Those that are not public, as far as the guard allows any.
+    Private,
+    Always,
 }
 
 impl Inner {
@@ -151,12 +174,19 @@ impl Inner {
 
     async fn linked(&self, to: &Uri) -> Result<Link, Words> {
         let is_secure = to.scheme_str() == Some("https");
-        if !is_secure && !self.may_be_plain {
+        if !is_secure && self.plain == Plain::Never {
             return Err(Words::new("only https is spoken with strangers"));
         }
         let host = to.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let port = to.port_u16().unwrap_or(if is_secure { self.https_port } else { HTTP_PORT });
-        let addresses = self.addresses(host).await?.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
+        let mut addresses = self.addresses(host).await?;
+        if !is_secure && self.plain == Plain::Private {
+            addresses.retain(|ip| !is_public(*ip));
+            if addresses.is_empty() {
+                return Err(Words::new("only https is spoken with what is on the internet"));
+            }
+        }
+        let addresses = addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
         let (stream, address) = connect::connect(&self.guard, vec![addresses]).await?;
         if !is_secure {
             return Ok(Link::plain(stream));

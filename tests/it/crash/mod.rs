@@ -9,6 +9,7 @@
 mod clients;
 mod delayed;
 mod process;
+mod pushers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

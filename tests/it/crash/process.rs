@@ -25,6 +25,11 @@ pub(super) struct Process {
 impl Process {
     /// Creates a data folder with a configuration, without starting the server.
     pub(super) fn new() -> Self {
+        Self::with("")
+    }
+
+    /// Like [`Self::new`], with more settings.
+    pub(super) fn with(more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         // A port that is free now; the server uses it again after each kill.
         let free = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
@@ -33,7 +38,7 @@ impl Process {
         let config = format!(
             "[server]\ndata_dir = {data:?}\n[[listeners]]\naddress = \"127.0.0.1:{port}\"\n[registration]\nmode = \"open\"\n\
              [passwords]\nmemory_kib = 8\niterations = 1\n[rate_limits]\nenabled = false\n[database]\nballast_mib = 0\n\
-             [log]\nlevel = \"error\"\n"
+             [log]\nlevel = \"error\"\n{more}"
         );
         std::fs::write(folder.path().join("hearth.toml"), config).expect("a file");
         Self { folder, client: Client::new(format!("http://127.0.0.1:{port}")), child: None }

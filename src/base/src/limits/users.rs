@@ -75,3 +75,36 @@ pub const SLIDING_NAME_BYTES_MAX: usize = 255;
 pub const SLIDING_FACTS_CACHED_MAX: usize = 20_000;
 /// Newest events among which to look for the one that bumps a room.
 pub const SLIDING_BUMP_EVENTS_MAX: usize = 200;
+/// Timeout for one request to a push gateway.
+pub const PUSH_WAIT: Duration = Duration::from_secs(20);
+/// An answer of a push gateway: a list of rejected pushkeys.
+pub const PUSH_ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Requests to one push gateway at the same time.
+pub const PUSHES_PER_GATEWAY_MAX: usize = 8;
+/// Requests to all push gateways at the same time, without those that are slow.
+pub const PUSHES_AT_ONCE_MAX: usize = 32;
+/// A request to a push gateway that takes longer does not count towards [`PUSHES_AT_ONCE_MAX`] any more.
+pub const PUSH_SLOW_WAIT: Duration = Duration::from_secs(3);
+/// How long deliveries are in memory only before they are recorded: those are repeated after a crash.
+pub const PUSH_SETTLE_WAIT: Duration = Duration::from_secs(1);
+/// The wait after the first failure of a push gateway, in milliseconds. It doubles up to `BACKOFF_MS_MAX`.
+pub const PUSH_RETRY_MS: u64 = 1_000;
+/// How old notifications are delivered to a push gateway that was away, in milliseconds; later it is tried once a day.
+pub const PUSH_AGE_MS_MAX: u64 = 3 * 24 * 60 * 60 * 1_000;
+/// How long a push gateway may refuse one notification (statuses 400, 413 and 422) before it is passed over, in
+/// milliseconds. It would hold up all later ones.
+pub const PUSH_REFUSED_MS_MAX: u64 = 10 * 60 * 1_000;
+/// Events that one read examines for a pusher.
+pub const PUSH_GATHERED_EVENTS_MAX: usize = 64;
+/// Steps of push rules that one event may take on a thread that serves requests, too.
+pub const PUSH_INLINE_STEPS_MAX: u64 = 200_000;
+/// How long a stop of the server waits for running requests to push gateways.
+pub const PUSH_STOP_WAIT: Duration = Duration::from_secs(2);
+/// The wait after the database could not be read.
+pub const PUSH_TROUBLE_WAIT: Duration = Duration::from_secs(10);
+/// Members of a room whose names stand for a room without a name in a notification.
+pub const PUSH_NAMED_MEMBERS_MAX: u64 = 3;
+/// Characters of a failure that are kept.
+pub const PUSH_ERROR_CHARS_MAX: usize = 300;
+/// Positions without a notification after which that nothing is to be sent there is recorded.
+pub const PUSH_PASSED_POSITIONS_MAX: i64 = 10_000;

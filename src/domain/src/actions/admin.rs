@@ -15,7 +15,8 @@ use hearth_core::keys;
 use hearth_federation::outbox::Destination;
 use hearth_store::WriteTx;
 use hearth_users::accounts::{Flag, NewRegistrationToken};
-use ruma::{OwnedRoomOrAliasId, OwnedUserId};
+use hearth_users::push::delivery::PusherTest;
+use ruma::{OwnedRoomOrAliasId, OwnedUserId, UserId};
 
 use super::Actions;
 use crate::admin::audit::Note;
@@ -163,6 +164,21 @@ impl Actions {
             let destination = this.parts.federation.retry(&server).await?;
             this.parts.admin.note(note).await?;
             Ok(destination)
+        })
+        .await
+    }
+
+    /// Sends a test to each pusher of a user, and returns the gateways' answers. `M_NOT_FOUND` for a user without pushers.
+    ///
+    /// Durability: finished.
+    #[boxed]
+    pub async fn admin_test_pushers(self: &Arc<Self>, actor: &str, user_id: &UserId) -> Result<Vec<PusherTest>> {
+        let (this, user_id) = (Arc::clone(self), user_id.to_owned());
+        let note = Note::new(actor, "push.test", user_id.as_str(), "");
+        self.finish(async move {
+            let tests = this.parts.delivery.test(&user_id).await?;
+            this.parts.admin.note(note).await?;
+            Ok(tests)
         })
         .await
     }

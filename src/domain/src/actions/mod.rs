@@ -57,6 +57,7 @@ use hearth_users::crypto::LocalKeys;
 use hearth_users::ephemeral::{PresenceBook, Typing};
 use hearth_users::media::LocalMedia;
 use hearth_users::personal::Personal;
+use hearth_users::push::delivery::Delivery;
 
 use crate::admin::Admin;
 use crate::appservices::Appservices;
@@ -78,6 +79,8 @@ pub struct Parts {
     pub crypto: LocalKeys,
     /// Delayed events (MSC4140).
     pub delayed: Arc<Delayed>,
+    /// Delivery to pushers.
+    pub delivery: Arc<Delivery>,
     /// Requests to and from other homeservers.
     pub federation: Arc<Federation>,
     /// Local media and copies of remote media.

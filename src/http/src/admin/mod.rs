@@ -11,6 +11,7 @@ mod federation;
 mod jobs;
 mod log;
 mod log_ring;
+mod push;
 mod relay;
 mod rooms;
 mod signing_keys;
@@ -74,6 +75,7 @@ pub fn endpoints(around: &Arc<HostInfo>) -> Vec<Endpoint> {
         federation::endpoints(),
         jobs::endpoints(),
         log::endpoints(around),
+        push::endpoints(),
         relay::endpoints(),
         rooms::endpoints(),
         signing_keys::endpoints(),

@@ -18,6 +18,8 @@ const UNSTABLE_FEATURES: &[&str] = &[
     "org.matrix.simplified_msc3575",
     // Dehydrated devices.
     "org.matrix.msc3814",
+    // Pushers that can be switched off.
+    "org.matrix.msc3881",
     // Suspending and locking, from before 1.18.
     "uk.timedout.msc4323",
 ];

@@ -1,16 +1,18 @@
 //! Pushers (client-server API, "Push Notifications"). Each is stored with the device that set it and deleted with that
-//! device (`devices::purge`); delivery is in `push`.
+//! device (`devices::purge`); delivery is in `push::delivery`.
 
 use hearth_base::boxed;
 use std::sync::Arc;
 
-use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_base::{Error, Position, Reason, Result, error::refuse, limits};
 use hearth_core::Requester;
 use hearth_core::quotas::Quota;
 use hearth_rooms::RoomCore;
 use hearth_store::WriteTx;
-use hearth_store::tables::pushers::{self as table, PusherKey, PusherRow};
+use hearth_store::ids::UserSn;
+use hearth_store::tables::pushers::{self as table, NewPusher, PusherKey, PusherRow};
 use ruma::api::client::push::{Pusher, PusherIds, PusherKind};
+use serde_json::{Map, Value};
 
 /// The path of every push gateway (push gateway API).
 const GATEWAY_PATH: &str = "/_matrix/push/v1/notify";
@@ -26,22 +28,31 @@ impl Pushers {
         Self { core }
     }
 
-    /// All pushers of a user.
+    /// All pushers of a user, in the form of the client-server API with the fields of MSC3881.
     #[boxed]
-    pub async fn list(&self, who: &Requester) -> Result<Vec<Pusher>> {
+    pub async fn list(&self, who: &Requester) -> Result<Vec<Value>> {
         let user = who.user;
         let rows = self.core.store.read("pushers_list", move |tx| table::of_user(tx.tx(), user)).await?;
-        let parse = |row: PusherRow| serde_json::from_str(&row.json);
-        let pushers = rows.into_iter().map(parse).collect::<serde_json::Result<_>>();
+        let shown = |row: PusherRow| {
+            let mut pusher: Map<String, Value> = serde_json::from_str(&row.json)?;
+            pusher.insert("org.matrix.msc3881.enabled".to_owned(), row.enabled.into());
+            if let Some(device) = row.device_id {
+                pusher.insert("org.matrix.msc3881.device_id".to_owned(), device.into());
+            }
+            Ok(pusher.into())
+        };
+        let pushers = rows.into_iter().map(shown).collect::<serde_json::Result<_>>();
         pushers.map_err(|error| Error::fault("reading a stored pusher", error))
     }
 
     /// Adds a pusher, or replaces the requester's own with the same `app_id` and `pushkey`. Unless `append`, deletes
     /// other users' pushers with the same key: another user has logged in on that phone.
     ///
+    /// One that is not `enabled` gets no notifications (MSC3881).
+    ///
     /// Refuses with `M_INVALID_PARAM` an unusable pusher, `M_TOO_LARGE` one over the limits.
     #[boxed]
-    pub async fn set(&self, who: &Requester, pusher: &Pusher, append: bool) -> Result<()> {
+    pub async fn set(&self, who: &Requester, pusher: &Pusher, append: bool, enabled: bool) -> Result<()> {
         check(pusher)?;
         let json = serde_json::to_string(pusher).map_err(|error| Error::fault("writing a pusher", error))?;
         if json.len() > limits::PUSHER_BYTES_MAX {
@@ -53,13 +64,22 @@ impl Pushers {
         let (core, who, ids) = (self.core.clone(), who.clone(), pusher.ids.clone());
         let write = move |tx: &mut WriteTx<'_>| {
             let key = PusherKey { user: who.user, app_id: &ids.app_id, pushkey: &ids.pushkey };
-            if !table::exists(tx.tx(), key)? {
+            let known = table::get(tx.tx(), key)?;
+            if known.is_none() {
                 Quota::Pushers.check(&core.config.quotas, tx.tx(), who.user, 1)?;
             }
             if !append {
                 table::delete_of_others(tx.tx(), key)?;
             }
-            table::set(tx.tx(), key, &PusherRow { device: who.device, json })
+            let now = tx.position();
+            // Apps set their pusher again at each start, which must not lose what waits for it. But what came while it was
+            // switched off is not news any more.
+            let going_on = known.filter(|known| known.enabled && known.progress.upto >= 0);
+            let upto = going_on.map_or(now, |known| Position(known.progress.upto.unsigned_abs()));
+            let row = NewPusher { device: who.device, json, enabled, set_ms: core.now_ms(), upto };
+            table::set(tx.tx(), key, &row)?;
+            changed(&core, tx, who.user);
+            Ok(())
         };
         self.core.store.write("pusher_set", write).await
     }
@@ -73,6 +93,15 @@ impl Pushers {
         };
         self.core.store.write("pusher_delete", write).await
     }
+}
+
+/// Tells the delivery that a pusher was set, when the transaction commits.
+fn changed(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, user: UserSn) {
+    let (core, at) = (Arc::clone(core), tx.position());
+    tx.after_commit(move || {
+        core.notifier.wake(&[user], at);
+        core.notifier.pushers_changed();
+    });
 }
 
 fn check(pusher: &Pusher) -> Result<()> {

@@ -73,7 +73,7 @@ struct CachedCount {
 pub struct Counter {
     cache: Cache<(UserSn, RoomSn), Arc<CachedCount>>,
     pub(super) evaluator: Arc<Evaluator>,
-    rules: RuleCache,
+    pub(super) rules: RuleCache,
     /// One lock for each user who is counting in pieces, so that a user never has more than one reader for that.
     pub(super) users: KeyedLocks<UserSn>,
     /// The permits for expensive evaluations, which take a whole core.
@@ -140,6 +140,11 @@ impl Counter {
         let cached = CachedCount { inputs, receipts, tally, counts: counts.clone(), unsaved, context };
         self.cache.insert(key, Arc::new(cached));
         Ok(counts)
+    }
+
+    /// Returns how far a member has read by receipts and by events of their own, as of the last count in this room.
+    pub(super) fn read_markers(&self, user: UserSn, room: RoomSn) -> Option<ReadMarkers> {
+        self.cache.get(&(user, room)).map(|known| known.tally.markers().clone())
     }
 
     /// Saves the tallies of a user in some rooms.

@@ -1,9 +1,10 @@
-//! Push rules and their results: notifications, highlights, unread counts.
+//! Push rules and their results: notifications, highlights, unread counts, and the delivery to pushers.
 
 mod budget;
 mod compile;
 mod context;
 pub mod counts;
+pub mod delivery;
 mod evaluate;
 mod globs;
 mod legacy;
@@ -17,6 +18,7 @@ pub mod rules;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod unstable;
 mod values;
 mod walk;
 

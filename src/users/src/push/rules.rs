@@ -15,8 +15,8 @@ use ruma::events::push_rules::PushRulesEventContent;
 use ruma::push::Ruleset;
 use serde_json::{Map, Value};
 
-use super::legacy;
 use super::matcher::Matcher;
+use super::{legacy, unstable};
 
 /// The account data type of push rules.
 pub const TYPE: &str = "m.push_rules";
@@ -100,6 +100,7 @@ impl RuleCache {
 pub fn parse(text: Option<&str>, user_id: &UserId, has_legacy: bool) -> Ruleset {
     let stored = text.and_then(|text| serde_json::from_str::<PushRulesEventContent>(text).ok());
     let mut defaults = Ruleset::server_default(user_id);
+    unstable::add(&mut defaults, user_id);
     if has_legacy {
         legacy::add(&mut defaults, user_id);
     }

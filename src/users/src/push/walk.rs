@@ -26,7 +26,7 @@ const STEP_EVENTS: usize = 256;
 /// Bytes of events after which a query ends.
 const STEP_BYTES: usize = limits::PUSH_LOAD_BYTES_MAX;
 /// Events that are never shown.
-const HIDDEN: i64 = events::REJECTED | events::SOFT_FAILED | events::OUTLIER | events::REDACTED;
+pub(super) const HIDDEN: i64 = events::REJECTED | events::SOFT_FAILED | events::OUTLIER | events::REDACTED;
 
 /// Evaluates the rules for an event in a context; none when that is too expensive for this read.
 type Evaluate<'a> = &'a dyn Fn(&Arc<Event>, &Arc<PushConditionRoomCtx>) -> Option<PushOutcome>;

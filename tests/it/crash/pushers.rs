@@ -1,0 +1,69 @@
+//! Notifications survive kills: each is delivered once, or after a kill at most once more.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::harness::{Person, json, v3};
+use crate::pushers::{Gateway, Reply};
+
+use super::process::Process;
+
+const PUSHERS: usize = 4;
+const MESSAGES: usize = 45;
+/// Messages between two kills.
+const BETWEEN: usize = 15;
+
+#[tokio::test]
+async fn notifications_survive_kills() {
+    let mut process = Process::with("[push]\nallowed_ranges = [\"127.0.0.0/8\"]\n");
+    process.start().await;
+    let alice = Person::registers(process.client(), "alice").await;
+    let mut readers = Vec::new();
+    for number in 0..PUSHERS {
+        readers.push(Person::registers(process.client(), &format!("reader{number}")).await);
+    }
+    let room = alice.creates_room_with(&readers.iter().collect::<Vec<_>>()).await;
+    // Fails a third of the time.
+    let gateway = Gateway::decides(|_, request| match request % 6 {
+        1 => Reply::Says(503, ""),
+        4 => Reply::Hangs,
+        _ => Reply::Takes,
+    })
+    .await;
+    for (number, reader) in readers.iter().enumerate() {
+        gateway.notifies(reader, &format!("key{number}")).await;
+    }
+    for number in 0..MESSAGES {
+        alice.sends(&number.to_string()).in_room(&room).await;
+        if number % BETWEEN == BETWEEN / 2 {
+            let before = gateway.taken().len();
+            gateway.sees(|gateway| gateway.taken().len() > before).await;
+            process.kill();
+            process.start().await;
+            // What was sent again is recorded before the next kill.
+            tokio::time::sleep(Duration::from_secs(3)).await;
+        }
+    }
+    let all = |gateway: &Gateway| (0..PUSHERS).all(|key| counts(gateway, key).len() == MESSAGES);
+    gateway.sees(all).await;
+    for key in 0..PUSHERS {
+        let counts = counts(&gateway, key);
+        assert!(counts.values().all(|times| *times <= 2), "more than once again: {counts:?}");
+        let mut firsts = gateway.bodies(&format!("key{key}"));
+        let mut seen = std::collections::BTreeSet::new();
+        firsts.retain(|body| seen.insert(body.clone()));
+        assert_eq!(firsts, (0..MESSAGES).map(|number| number.to_string()).collect::<Vec<_>>());
+    }
+    alice.post(v3!("logout"), json!({})).await.ok();
+    process.stops_well().await;
+    process.check_database();
+}
+
+/// How often each message was taken for a pushkey.
+fn counts(gateway: &Gateway, key: usize) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for body in gateway.bodies(&format!("key{key}")) {
+        *counts.entry(body).or_insert(0) += 1;
+    }
+    counts
+}
