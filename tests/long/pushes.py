@@ -32,8 +32,8 @@ allowed_ranges = ["127.0.0.0/8"]
 """
 # From one kill to the next, in seconds: what was sent again after the first is recorded before the second.
 BETWEEN_S = 4
-# How long the server may take to deliver what is left at the end, in seconds.
-PATIENCE_S = 600
+# How long all may take, in seconds: each failure costs a second at least, and a thousand messages have five hundred each.
+PATIENCE_S = 2400
 
 
 class Gateway:
