@@ -303,7 +303,8 @@ async fn filters_choose_rooms() {
         let seen = first(&alice, &body).await;
         let mut found: Vec<_> = seen["rooms"].as_object().expect("rooms").keys().collect();
         let mut expected: Vec<_> = expected.iter().map(|room| &room.0).collect();
-        (found.sort(), expected.sort());
+        found.sort();
+        expected.sort();
         assert_eq!(found, expected, "{filters}");
     }
     world.ends().await;
