@@ -2,9 +2,10 @@
 //! of one does not stop the others.
 
 use hearth_base::boxed;
+use hearth_base::limits::users::OLD_IDS_PER_WRITE_MAX;
 use hearth_base::{Result, limits};
-use hearth_store::Lane;
 use hearth_store::tables::txns;
+use hearth_store::{Lane, ReadTx, WriteTx};
 
 use crate::Domain;
 
@@ -46,10 +47,21 @@ impl Domain {
         said("delayed events", self.delayed.settle().await);
     }
 
-    /// Deletes stored transaction responses that no client will repeat.
+    /// Deletes stored transaction responses that no client will repeat. There is one for each message, so a reader looks
+    /// for them and the writer deletes some at a time.
     async fn forget_txns(&self) -> Result<()> {
         let before_ms = self.core.now_ms().saturating_sub(limits::TXN_MS_MAX);
-        self.core.store.write_in(Lane::Upkeep, "txns_prune", move |tx| txns::prune(tx.tx(), before_ms)).await.map(drop)
+        loop {
+            let read = move |tx: &mut ReadTx<'_>| txns::old(tx.tx(), before_ms, OLD_IDS_PER_WRITE_MAX);
+            let old = self.core.store.read_slow("txns_old", read).await?;
+            if old.is_empty() {
+                return Ok(());
+            }
+            let prune = move |tx: &mut WriteTx<'_>| {
+                old.into_iter().try_for_each(|(device, key)| txns::delete(tx.tx(), device, key))
+            };
+            self.core.store.write_in(Lane::Upkeep, "txns_prune", prune).await?;
+        }
     }
 }
 

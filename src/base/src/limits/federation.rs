@@ -42,8 +42,14 @@ pub const SEND_JOIN_BEGIN_WAIT: Duration = Duration::from_secs(180);
 pub const SEND_JOIN_SILENCE_MAX: Duration = Duration::from_secs(60);
 /// The largest event read, in bytes: includes `unsigned`, which the PDU size limit does not count.
 pub const SEND_JOIN_EVENT_BYTES_MAX: usize = 256 * 1024;
-/// Devices, receipts and updates that the EDUs of one write name, unless it is a single EDU.
+/// Receipts and updates that the EDUs of one write name, and messages to devices that it stores.
 pub const EDU_ROWS_PER_WRITE_MAX: usize = 500;
+/// As how many rows of such a write an update of a device list counts: it goes through the rooms of its user.
+pub const DEVICE_LIST_EDU_ROWS: usize = 20;
+/// Devices of fetched device lists that one write stores, unless they are of a single user.
+pub const DEVICE_LIST_ROWS_PER_WRITE_MAX: usize = 500;
+/// Devices named in a to-device message that cost as much as a row, if they do not exist.
+pub const TO_DEVICE_TARGETS_PER_ROW: usize = 50;
 /// What of the events of a `send_join` response is in memory before the rest goes to a file, in bytes.
 pub const JOIN_SPOOL_MEMORY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Events that are in memory while the auth rules of such a response are checked, in bytes.

@@ -2,8 +2,20 @@
 
 use std::time::Duration;
 
-/// Keys of a backup that one write stores.
+/// Keys of a backup that one write stores or deletes.
 pub const BACKUP_ROWS_PER_WRITE_MAX: usize = 500;
+/// To-device messages that one write stores, and users that it looks up.
+pub const TO_DEVICE_ROWS_PER_WRITE_MAX: usize = 500;
+/// Up to this number of devices of a user, look up each; above it, read all that the user has.
+pub const DEVICES_LOOKED_UP_ONE_BY_ONE_MAX: usize = 8;
+/// Waiting messages of an inbox that cost as much time to sum up as one message does to store.
+pub const INBOX_SUMMED_PER_ROW: u64 = 100;
+/// Devices whose one-time keys one write claims.
+pub const CLAIMS_PER_WRITE_MAX: usize = 500;
+/// Signatures that one write stores.
+pub const SIGNATURES_PER_WRITE_MAX: usize = 250;
+/// Old transaction ids and message ids that one write deletes.
+pub const OLD_IDS_PER_WRITE_MAX: usize = 500;
 /// The largest stored body of a first request, in bytes.
 pub const BODY_KEPT_BYTES_MAX: usize = 4_096;
 /// Up to this number of users, query the shared rooms of each; above it, read all users who share a room.

@@ -15,7 +15,9 @@ use hearth_base::boxed;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use hearth_base::limits::federation::EDU_ROWS_PER_WRITE_MAX;
+use hearth_base::limits::EVENTS_PER_RECEIPT_MAX;
+use hearth_base::limits::federation::{DEVICE_LIST_EDU_ROWS, EDU_ROWS_PER_WRITE_MAX, TO_DEVICE_TARGETS_PER_ROW};
+use hearth_base::limits::users::TO_DEVICE_ROWS_PER_WRITE_MAX;
 use hearth_base::{Error, Result};
 use hearth_rooms::RoomCore;
 use hearth_store::{Lane, WriteTx};
@@ -58,21 +60,30 @@ impl Federation {
     /// sender repeats those that have been taken in, too: messages are recognised by their ids, and the other kinds say
     /// what is the case now.
     pub async fn edus(&self, origin: &ServerName, edus: impl IntoIterator<Item = &RawValue>) -> Result<()> {
-        let mut news: VecDeque<ParsedEdu> = edus.into_iter().filter_map(|edu| read(&self.core, origin, edu)).collect();
+        let read = edus.into_iter().filter_map(|edu| read(&self.core, origin, edu));
+        let mut news: VecDeque<ParsedEdu> = read.flat_map(ParsedEdu::split).collect();
         while !news.is_empty() {
-            self.store_edus(origin, next_piece(&mut news)).await?;
+            let left = self.store_edus(origin, next_piece(&mut news)).await?;
+            left.into_iter().rev().for_each(|edu| news.push_front(edu));
         }
         Ok(())
     }
 
-    /// Processes EDUs in one write.
-    async fn store_edus(&self, origin: &ServerName, news: Vec<ParsedEdu>) -> Result<()> {
+    /// Processes EDUs in one write. Returns those that it has no room for, the first of them perhaps in part.
+    async fn store_edus(&self, origin: &ServerName, mut news: VecDeque<ParsedEdu>) -> Result<VecDeque<ParsedEdu>> {
         let (core, parts, late) = (self.core.clone(), self.parts.clone(), self.late.clone());
         let origin = origin.to_owned();
         let take_in = move |tx: &mut WriteTx<'_>| {
-            for news in news {
-                let taken = match news {
-                    ParsedEdu::Messages(messages) => messages.deliver(&core, tx),
+            let mut rows_left = TO_DEVICE_ROWS_PER_WRITE_MAX;
+            while let Some(edu) = news.pop_front() {
+                let taken = match edu {
+                    ParsedEdu::Messages(messages) => match messages.deliver(&core, tx, &mut rows_left) {
+                        Ok(false) => {
+                            news.push_front(ParsedEdu::Messages(messages));
+                            return Ok(news);
+                        }
+                        taken => taken.map(drop),
+                    },
                     ParsedEdu::Device(news) => devices::device(&core, tx, &news),
                     ParsedEdu::Identity(news) => devices::identity(&core, tx, &news),
                     ParsedEdu::Typing(news) => typing::take_in(&core, tx, &parts, &origin, &news),
@@ -91,7 +102,7 @@ impl Federation {
                     Ok(()) => {}
                 }
             }
-            Ok(())
+            Ok(news)
         };
         self.core.store.write_in(Lane::Federation, "edus", take_in).await
     }
@@ -104,20 +115,32 @@ impl Federation {
 }
 
 impl ParsedEdu {
+    /// Parts that do not depend on one another, each for one write at most. Messages to devices split themselves.
+    fn split(self) -> Vec<Self> {
+        let (receipts, updates) = (EDU_ROWS_PER_WRITE_MAX / EVENTS_PER_RECEIPT_MAX, EDU_ROWS_PER_WRITE_MAX);
+        match self {
+            Self::Receipts(all) => all.chunks(receipts).map(|part| Self::Receipts(part.to_vec())).collect(),
+            Self::Presence(all) => all.chunks(updates).map(|part| Self::Presence(part.to_vec())).collect(),
+            other => vec![other],
+        }
+    }
+
     /// How many look-ups and rows it takes, about.
     fn weight(&self) -> usize {
         match self {
-            Self::Messages(messages) => messages.targets().max(1),
-            Self::Receipts(receipts) => receipts.len().max(1),
+            // The devices that exist are counted in the write, others cost little.
+            Self::Messages(messages) => 1 + messages.targets() / TO_DEVICE_TARGETS_PER_ROW,
+            Self::Typing(_) => 1,
+            Self::Receipts(receipts) => receipts.iter().map(|receipt| receipt.weight()).sum::<usize>().max(1),
             Self::Presence(updates) => updates.len().max(1),
-            Self::Device(_) | Self::Identity(_) | Self::Typing(_) => 1,
+            Self::Device(_) | Self::Identity(_) => DEVICE_LIST_EDU_ROWS,
         }
     }
 }
 
 /// Takes the EDUs of the next write: at least one, and no more than [`EDU_ROWS_PER_WRITE_MAX`] allows.
-fn next_piece(news: &mut VecDeque<ParsedEdu>) -> Vec<ParsedEdu> {
-    let (mut piece, mut weight) = (Vec::new(), 0);
+fn next_piece(news: &mut VecDeque<ParsedEdu>) -> VecDeque<ParsedEdu> {
+    let (mut piece, mut weight) = (VecDeque::new(), 0);
     while let Some(next) = news.front() {
         weight += next.weight();
         if !piece.is_empty() && weight > EDU_ROWS_PER_WRITE_MAX {

@@ -27,6 +27,13 @@ pub(super) struct RemoteReceipt {
     at_ms: Option<u64>,
 }
 
+impl RemoteReceipt {
+    /// How many events it looks up.
+    pub(super) fn weight(&self) -> usize {
+        self.events.len()
+    }
+}
+
 /// The well-formed receipts of an EDU for users of `origin`, at most [`limits::RECEIPTS_PER_EDU_MAX`].
 pub(super) fn read(origin: &ServerName, content: &RawValue) -> Vec<RemoteReceipt> {
     let rooms: BTreeMap<String, Value> = serde_json::from_str(content.get()).unwrap_or_default();

@@ -1,12 +1,13 @@
 //! `/keys/query` for remote users.
 
 use hearth_base::boxed;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
+use hearth_base::limits::federation::DEVICE_LIST_ROWS_PER_WRITE_MAX;
 use hearth_base::{Position, Result};
 use hearth_core::Requester;
 use hearth_store::WriteTx;
@@ -80,9 +81,30 @@ impl Federation {
         Ok(queried)
     }
 
+    /// Stores lists, many devices in several writes. Each list is whole, and a reader of one does not need the others.
     async fn keep_lists(&self, lists: Arc<BTreeMap<OwnedUserId, RemoteList>>, asked: Position) -> Result<()> {
-        let core = self.core.clone();
-        let keep = move |tx: &mut WriteTx<'_>| remote::keep(&core, tx, &lists, asked);
-        self.core.store.write("device_lists_keep", keep).await
+        let mut users = lists.keys().cloned().collect::<VecDeque<_>>();
+        while !users.is_empty() {
+            let (core, lists, piece) = (self.core.clone(), lists.clone(), next_piece(&lists, &mut users));
+            let keep = move |tx: &mut WriteTx<'_>| {
+                let piece = piece.iter().filter_map(|user| lists.get_key_value(user));
+                remote::keep(&core, tx, piece, asked)
+            };
+            self.core.store.write("device_lists_keep", keep).await?;
+        }
+        Ok(())
     }
+}
+
+/// Takes the users of the next write: at least one, and devices as [`DEVICE_LIST_ROWS_PER_WRITE_MAX`] allows.
+fn next_piece(lists: &BTreeMap<OwnedUserId, RemoteList>, users: &mut VecDeque<OwnedUserId>) -> Vec<OwnedUserId> {
+    let (mut piece, mut rows) = (Vec::new(), 0);
+    while let Some(user) = users.front() {
+        rows += 1 + lists.get(user).map_or(0, RemoteList::devices_count);
+        if !piece.is_empty() && rows > DEVICE_LIST_ROWS_PER_WRITE_MAX {
+            break;
+        }
+        piece.extend(users.pop_front());
+    }
+    piece
 }

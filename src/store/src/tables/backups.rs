@@ -26,11 +26,7 @@ macro_rules! session {
 
 macro_rules! size {
     ($rest:literal) => {
-        concat!(
-            "SELECT CAST(COALESCE(SUM(OCTET_LENGTH(json)), 0) AS INTEGER) FROM backup_keys WHERE owner = ?1 AND \
-             version = ?2",
-            $rest
-        )
+        concat!("SELECT room, session, OCTET_LENGTH(json) FROM backup_keys WHERE owner = ?1 AND version = ?2 ", $rest)
     };
 }
 
@@ -57,11 +53,10 @@ const SET: &str = "INSERT INTO backup_keys (owner, version, room, session, first
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (owner, version, room, session) DO UPDATE SET \
      first_index = excluded.first_index, forwarded = excluded.forwarded, verified = excluded.verified, json = \
      excluded.json";
-const BYTES_ALL: &str = size!("");
-const BYTES_ROOM: &str = size!(" AND room = ?3");
-const BYTES_ONE: &str = size!(" AND room = ?3 AND session = ?4");
+const SIZES_ALL: &str = size!("ORDER BY room, session LIMIT ?3");
+const SIZES_ROOM: &str = size!("AND room = ?4 ORDER BY session LIMIT ?3");
+const SIZES_ONE: &str = size!("AND room = ?4 AND session = ?5 LIMIT ?3");
 const DELETE_ALL: &str = "DELETE FROM backup_keys WHERE owner = ?1 AND version = ?2";
-const DELETE_ROOM: &str = "DELETE FROM backup_keys WHERE owner = ?1 AND version = ?2 AND room = ?3";
 const DELETE_ONE: &str = "DELETE FROM backup_keys WHERE owner = ?1 AND version = ?2 AND room = ?3 AND session = ?4";
 
 /// Every statement of this file.
@@ -81,11 +76,10 @@ pub const STATEMENTS: &[&str] = &[
     OF_ROOM,
     ONE,
     SET,
-    BYTES_ALL,
-    BYTES_ROOM,
-    BYTES_ONE,
+    SIZES_ALL,
+    SIZES_ROOM,
+    SIZES_ONE,
     DELETE_ALL,
-    DELETE_ROOM,
     DELETE_ONE,
 ];
 
@@ -251,22 +245,32 @@ pub fn set_session(tx: &mut dyn Tx, owner: UserSn, version: i64, row: &BackupSes
     Ok(())
 }
 
-/// Deletes keys of a version. Returns how many, and their bytes.
-pub fn delete_sessions(tx: &mut dyn Tx, owner: UserSn, version: i64, scope: &BackupScope) -> Result<(u64, u64)> {
-    let (size, delete) = match scope {
-        BackupScope::All => (BYTES_ALL, DELETE_ALL),
-        BackupScope::Room(_) => (BYTES_ROOM, DELETE_ROOM),
-        BackupScope::Session(..) => (BYTES_ONE, DELETE_ONE),
-    };
-    let mut args: Vec<Value<'_>> = vec![owner.into(), version.into()];
-    match scope {
-        BackupScope::All => {}
-        BackupScope::Room(room) => args.push(room.into()),
+/// Deletes at most `limit` keys of a version. Returns how many, and their bytes.
+pub fn delete_sessions(
+    tx: &mut dyn Tx,
+    owner: UserSn,
+    version: i64,
+    scope: &BackupScope,
+    limit: usize,
+) -> Result<(u64, u64)> {
+    let mut args: Vec<Value<'_>> = vec![owner.into(), version.into(), (limit as u64).into()];
+    let sizes = match scope {
+        BackupScope::All => SIZES_ALL,
+        BackupScope::Room(room) => {
+            args.push(room.into());
+            SIZES_ROOM
+        }
         BackupScope::Session(room, session) => {
             args.push(room.into());
             args.push(session.into());
+            SIZES_ONE
         }
+    };
+    let found = tx.all(sizes, &args, |row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned(), row.int(2)?)))?;
+    let (mut deleted, mut bytes) = (0, 0);
+    for (room, session, size) in &found {
+        deleted += tx.execute(DELETE_ONE, &[owner.into(), version.into(), room.into(), session.into()])?;
+        bytes += size.unsigned_abs();
     }
-    let bytes = tx.int(size, &args)?.unwrap_or(0).unsigned_abs();
-    Ok((tx.execute(delete, &args)?, bytes))
+    Ok((deleted, bytes))
 }

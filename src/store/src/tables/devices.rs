@@ -13,6 +13,7 @@ macro_rules! columns {
 }
 
 const OF_USER: &str = columns!("WHERE account = ?1 ORDER BY sn");
+const IDS: &str = "SELECT sn, id FROM devices WHERE account = ?1 ORDER BY sn";
 const FIND: &str = columns!("WHERE account = ?1 AND id = ?2");
 const BY_SN: &str = columns!("WHERE sn = ?1");
 const COUNT: &str = "SELECT count(*) FROM devices WHERE account = ?1";
@@ -23,7 +24,7 @@ const SEEN: &str = "UPDATE devices SET seen_ms = ?2, seen_ip = ?3, seen_agent = 
 const DELETE: &str = "DELETE FROM devices WHERE sn = ?1";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[OF_USER, FIND, BY_SN, COUNT, INSERT, RENAME, SEEN, DELETE];
+pub const STATEMENTS: &[&str] = &[OF_USER, IDS, FIND, BY_SN, COUNT, INSERT, RENAME, SEEN, DELETE];
 
 /// A device.
 #[derive(Debug, Clone)]
@@ -71,6 +72,11 @@ fn read(row: &dyn Row) -> Result<DeviceRow> {
 /// All devices of a user, oldest first.
 pub fn of_user(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<DeviceRow>> {
     tx.all(OF_USER, &[user.into()], read)
+}
+
+/// Serial numbers and ids of a user's devices, oldest first.
+pub fn ids_of_user(tx: &mut dyn Tx, user: UserSn) -> Result<Vec<(DeviceSn, String)>> {
+    tx.all(IDS, &[user.into()], |row| Ok((DeviceSn(row.int(0)?), row.text(1)?.to_owned())))
 }
 
 /// The device of a user with the device id `id`.

@@ -28,8 +28,8 @@ const STREAM: &str = "SELECT stream FROM device_streams WHERE owner = ?1";
 const SET_STREAM: &str = "INSERT INTO device_streams (owner, stream) VALUES (?1, ?2) \
      ON CONFLICT (owner) DO UPDATE SET stream = excluded.stream";
 const RECEIVE: &str = "INSERT INTO received_messages (hash, at_ms) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING";
-const ANY_RECEIVED: &str = "SELECT 1 FROM received_messages WHERE at_ms < ?1 LIMIT 1";
-const PRUNE_RECEIVED: &str = "DELETE FROM received_messages WHERE at_ms < ?1";
+const OLD_RECEIVED: &str = "SELECT hash FROM received_messages WHERE hash > ?1 AND at_ms < ?2 ORDER BY hash LIMIT ?3";
+const FORGET_RECEIVED: &str = "DELETE FROM received_messages WHERE hash = ?1";
 
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[
@@ -48,8 +48,8 @@ pub const STATEMENTS: &[&str] = &[
     STREAM,
     SET_STREAM,
     RECEIVE,
-    ANY_RECEIVED,
-    PRUNE_RECEIVED,
+    OLD_RECEIVED,
+    FORGET_RECEIVED,
 ];
 
 /// How complete the known device list of a remote user is.
@@ -143,13 +143,12 @@ pub fn receive(tx: &mut dyn Tx, sender: &str, message: &str, now_ms: Millis) -> 
     Ok(tx.execute(RECEIVE, &[hash.into(), now_ms.into()])? > 0)
 }
 
-/// Whether an id was recorded before `before_ms`.
-pub fn any_received(tx: &mut dyn Tx, before_ms: Millis) -> Result<bool> {
-    Ok(tx.int(ANY_RECEIVED, &[before_ms.into()])?.is_some())
+/// The first `limit` hashes above `after` of ids recorded before `before_ms`, ascending. Reads the whole table.
+pub fn old_received(tx: &mut dyn Tx, after: i64, before_ms: Millis, limit: usize) -> Result<Vec<i64>> {
+    tx.all(OLD_RECEIVED, &[after.into(), before_ms.into(), (limit as u64).into()], |row| row.int(0))
 }
 
-/// Removes ids recorded before `before_ms`.
-pub fn prune_received(tx: &mut dyn Tx, before_ms: Millis) -> Result<()> {
-    tx.execute(PRUNE_RECEIVED, &[before_ms.into()])?;
-    Ok(())
+/// Removes ids.
+pub fn forget_received(tx: &mut dyn Tx, hashes: &[i64]) -> Result<()> {
+    hashes.iter().try_for_each(|hash| tx.execute(FORGET_RECEIVED, &[(*hash).into()]).map(drop))
 }

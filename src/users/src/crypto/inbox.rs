@@ -5,14 +5,15 @@
 //! who share a room with the recipient have a share each; a server without a shared room has a small one, and all such
 //! servers together leave most of the inbox free.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use hearth_base::limits::users::{DEVICES_LOOKED_UP_ONE_BY_ONE_MAX, INBOX_SUMMED_PER_ROW};
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::quotas::Quota;
 use hearth_rooms::RoomCore;
 use hearth_store::WriteTx;
-use hearth_store::ids::{DeviceSn, UserSn};
+use hearth_store::ids::{DeviceSn, RoomSn, UserSn};
 use hearth_store::tables::to_device::{InboxShare, InboxUsage};
 use hearth_store::tables::{devices, memberships, to_device, users};
 use ruma::UserId;
@@ -20,100 +21,117 @@ use ruma::to_device::DeviceIdOrAllDevices;
 
 use super::signed::may_exist;
 use super::to_device::LocalDelivery;
+use super::to_device::progress::Progress;
 
-/// The result of a delivery.
-#[derive(Debug, Default)]
-pub(super) struct Delivered {
-    /// Messages that were stored.
-    pub(super) stored: usize,
-    /// Messages that did not fit.
-    pub(super) refused: usize,
-    /// Why the first of them did not.
-    pub(super) refusal: Option<Error>,
-}
-
-impl Delivered {
-    /// Adds another delivery of the same request.
-    pub(super) fn add(&mut self, other: Self) {
-        self.stored += other.stored;
-        self.refused += other.refused;
-        self.refusal = self.refusal.take().or(other.refusal);
-    }
-
-    fn refuse(&mut self) {
-        self.refused += 1;
-        self.refusal.get_or_insert_with(full);
-    }
-
-    /// `M_LIMIT_EXCEEDED` when no message was stored because none did fit.
-    pub(super) fn some(self, sender: &UserId) -> Result<()> {
-        let Self { stored, refused, refusal } = self;
-        match refusal {
-            Some(refusal) if stored == 0 => return Err(refusal),
-            Some(_) => {
-                tracing::info!(%sender, stored, refused, "Left out to-device messages: the sender's share is full.")
-            }
-            None => {}
-        }
-        Ok(())
-    }
-}
-
-fn full() -> Error {
+/// `M_LIMIT_EXCEEDED`: the sender's share of an inbox is full.
+pub(super) fn full() -> Error {
     let message =
         "A device has too many of your messages waiting already. They are kept; send more when it has synced.";
     refuse(Reason::LimitExceeded { retry_after_ms: limits::TO_DEVICE_RETRY_MS }, message)
 }
 
-/// The share of a local user, or of a user who shares a room with the recipient.
-pub(super) fn sender_share(sender: &UserId) -> InboxShare {
-    InboxShare::of_user(sender.as_str())
+/// To whose share the messages of a sender count, recipient by recipient.
+pub(super) enum Sender<'a> {
+    /// A local user: has a share of their own in every inbox.
+    Local(&'a UserId),
+    /// A user of another server, with the rooms they are in: has one of their own where a recipient is in one of these.
+    Remote(&'a UserId, HashSet<RoomSn>),
 }
 
-/// The share of another server's user in the inboxes of `to`.
-pub(super) fn remote_share(tx: &mut WriteTx<'_>, sender: &UserId, to: &UserId) -> Result<InboxShare> {
-    if share_a_room(tx, sender, to)? {
-        return Ok(sender_share(sender));
+impl<'a> Sender<'a> {
+    /// A user of another server.
+    pub(super) fn remote(tx: &mut WriteTx<'_>, sender: &'a UserId) -> Result<Self> {
+        let rooms = match users::find(tx.tx(), sender.as_str())? {
+            Some(user) => memberships::joined_rooms(tx.tx(), user)?.into_iter().collect(),
+            None => HashSet::new(),
+        };
+        Ok(Self::Remote(sender, rooms))
     }
-    Ok(InboxShare::of_stranger(sender.server_name().as_str()))
-}
 
-fn share_a_room(tx: &mut WriteTx<'_>, one: &UserId, other: &UserId) -> Result<bool> {
-    let Some(one) = users::find(tx.tx(), one.as_str())? else { return Ok(false) };
-    let Some(other) = users::find(tx.tx(), other.as_str())? else { return Ok(false) };
-    let rooms: HashSet<_> = memberships::joined_rooms(tx.tx(), one)?.into_iter().collect();
-    if rooms.is_empty() {
-        return Ok(false);
+    fn share(&self, tx: &mut WriteTx<'_>, to: UserSn) -> Result<InboxShare> {
+        let (sender, rooms) = match self {
+            Self::Local(sender) => return Ok(InboxShare::of_user(sender.as_str())),
+            Self::Remote(sender, rooms) => (sender, rooms),
+        };
+        if !rooms.is_empty() && memberships::joined_rooms(tx.tx(), to)?.iter().any(|room| rooms.contains(room)) {
+            return Ok(InboxShare::of_user(sender.as_str()));
+        }
+        Ok(InboxShare::of_stranger(sender.server_name().as_str()))
     }
-    let others = memberships::joined_rooms(tx.tx(), other)?;
-    Ok(others.iter().any(|room| rooms.contains(room)))
 }
 
-/// Stores one user's messages, as far as the sender's share allows, and wakes the user.
+/// Stores messages, as far as the sender's share allows, and wakes the users; from where `progress` is, as far as its
+/// budget goes. Returns whether all are done.
 pub(super) fn deliver(
     core: &Arc<RoomCore>,
     tx: &mut WriteTx<'_>,
-    parcel: &LocalDelivery,
-    share: InboxShare,
-) -> Result<Delivered> {
-    let mut delivered = Delivered::default();
-    let Some(user) = users::find(tx.tx(), parcel.to.as_str())? else { return Ok(delivered) };
+    (sender, parcels): (&Sender<'_>, &[LocalDelivery]),
+    progress: &mut Progress,
+) -> Result<bool> {
+    let mut first = 0;
+    for parcel in parcels {
+        let end = first + parcel.messages.len();
+        // Targets that were done in an earlier write cost nothing, not even a look-up.
+        if progress.done < end {
+            if !progress.spend(1) {
+                return Ok(false);
+            }
+            let rest = &parcel.messages[progress.done - first..];
+            match users::find(tx.tx(), parcel.to.as_str())? {
+                Some(user) if !deliver_to(core, tx, (sender, (user, &parcel.to)), rest, progress)? => return Ok(false),
+                Some(_) => {}
+                None => progress.done = end,
+            }
+        }
+        first = end;
+    }
+    Ok(true)
+}
+
+/// Stores one user's messages.
+fn deliver_to(
+    core: &Arc<RoomCore>,
+    tx: &mut WriteTx<'_>,
+    (sender, to): (&Sender<'_>, (UserSn, &UserId)),
+    messages: &[(DeviceIdOrAllDevices, String)],
+    progress: &mut Progress,
+) -> Result<bool> {
+    let (user, _) = to;
     let inbox_bytes_max = Quota::ToDeviceBytes.limit(&core.config.quotas).unwrap_or(u64::MAX);
-    for (target, json) in &parcel.messages {
-        for device in targets(tx, user, target)? {
-            if !has_room(tx, device, share, (json.len() as u64, inbox_bytes_max))? {
-                delivered.refuse();
+    let (devices, mut share) = (Devices::of(tx, user, messages)?, None);
+    for (target, json) in messages {
+        for device in devices.named(tx, user, target)? {
+            if device <= progress.upto {
                 continue;
             }
-            put(core, tx, (user, &parcel.to), device, json, share)?;
-            delivered.stored += 1;
+            if !progress.spend(1) {
+                return Ok(false);
+            }
+            let share = match share {
+                Some(share) => share,
+                None => *share.insert(sender.share(tx, user)?),
+            };
+            if has_room(tx, device, share, (json.len() as u64, inbox_bytes_max), progress)? {
+                put(core, tx, to, device, json, share)?;
+                progress.stored += 1;
+            } else {
+                progress.refused += 1;
+            }
+            progress.upto = device;
         }
+        progress.next();
     }
-    Ok(delivered)
+    Ok(true)
 }
 
 /// Whether one more message of so many bytes fits into an inbox of at most so many.
-fn has_room(tx: &mut WriteTx<'_>, device: DeviceSn, share: InboxShare, bytes: (u64, u64)) -> Result<bool> {
+fn has_room(
+    tx: &mut WriteTx<'_>,
+    device: DeviceSn,
+    share: InboxShare,
+    bytes: (u64, u64),
+    progress: &mut Progress,
+) -> Result<bool> {
     let (messages, filled) = to_device::fill(tx.tx(), device)?;
     let all_theirs =
         InboxUsage { bytes: filled, sender_bytes: filled, sender_messages: messages, stranger_bytes: filled };
@@ -122,6 +140,8 @@ fn has_room(tx: &mut WriteTx<'_>, device: DeviceSn, share: InboxShare, bytes: (u
     if fits(all_theirs, share, bytes) {
         return Ok(true);
     }
+    // A full inbox has to be read, so it takes more of this write's budget than a message does.
+    progress.overspend(messages / INBOX_SUMMED_PER_ROW);
     Ok(fits(to_device::usage(tx.tx(), device, share.sender)?, share, bytes))
 }
 
@@ -137,15 +157,38 @@ fn fits(usage: InboxUsage, share: InboxShare, (bytes, inbox_bytes_max): (u64, u6
         && (!share.is_stranger || usage.stranger_bytes + bytes <= limits::TO_DEVICE_STRANGERS_BYTES_MAX)
 }
 
-fn targets(tx: &mut WriteTx<'_>, user: UserSn, target: &DeviceIdOrAllDevices) -> Result<Vec<DeviceSn>> {
-    Ok(match target {
-        DeviceIdOrAllDevices::AllDevices => devices::of_user(tx.tx(), user)?.into_iter().map(|row| row.sn).collect(),
-        // PostgreSQL refuses text with a NUL character, so do not look such an ID up.
-        DeviceIdOrAllDevices::DeviceId(id) if !may_exist(id.as_str()) => Vec::new(),
-        DeviceIdOrAllDevices::DeviceId(id) => {
-            devices::find(tx.tx(), user, id.as_str())?.map(|row| row.sn).into_iter().collect()
+/// The devices of a user that messages name.
+enum Devices {
+    /// Looked up one by one.
+    Few,
+    /// Read at once, because messages name many: most of them may not exist, and a look-up of each takes long.
+    All(HashMap<String, DeviceSn>),
+}
+
+impl Devices {
+    fn of(tx: &mut WriteTx<'_>, user: UserSn, messages: &[(DeviceIdOrAllDevices, String)]) -> Result<Self> {
+        if messages.len() <= DEVICES_LOOKED_UP_ONE_BY_ONE_MAX {
+            return Ok(Self::Few);
         }
-    })
+        let all = devices::ids_of_user(tx.tx(), user)?;
+        Ok(Self::All(all.into_iter().map(|(sn, id)| (id, sn)).collect()))
+    }
+
+    /// The devices that `target` names, in ascending order.
+    fn named(&self, tx: &mut WriteTx<'_>, user: UserSn, target: &DeviceIdOrAllDevices) -> Result<Vec<DeviceSn>> {
+        let id = match target {
+            DeviceIdOrAllDevices::DeviceId(id) => id.as_str(),
+            DeviceIdOrAllDevices::AllDevices => {
+                return Ok(devices::ids_of_user(tx.tx(), user)?.into_iter().map(|(sn, _)| sn).collect());
+            }
+        };
+        Ok(match self {
+            Self::All(all) => all.get(id).copied().into_iter().collect(),
+            // PostgreSQL refuses text with a NUL character, so do not look such an ID up.
+            Self::Few if !may_exist(id) => Vec::new(),
+            Self::Few => devices::find(tx.tx(), user, id)?.map(|row| row.sn).into_iter().collect(),
+        })
+    }
 }
 
 /// Adds a message (JSON with `content`, `sender`, `type`) to a device's inbox and wakes its user.

@@ -3,15 +3,18 @@
 //! A message stays in the device's inbox until the device syncs from a later position. The sync itself reads the
 //! messages from the table.
 
+pub(super) mod progress;
+
 use hearth_base::boxed;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hearth_base::{Error, Reason, Result, error::refuse, limits};
+use hearth_base::{Error, Millis, Reason, Result, error::refuse, limits};
 use hearth_core::Requester;
-use hearth_core::canonical;
+use hearth_core::{canonical, detached};
 use hearth_rooms::RoomCore;
 use hearth_store::WriteTx;
+use hearth_store::ids::DeviceSn;
 use hearth_store::tables::{remote_devices, txns};
 use ruma::api::federation::transactions::edu::{DirectDeviceContent, Edu};
 use ruma::events::AnyToDeviceEventContent;
@@ -21,8 +24,9 @@ use ruma::{OwnedServerName, OwnedUserId, ServerName, UserId};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use self::progress::Progress;
 use super::Crypto;
-use super::inbox::{self, Delivered};
+use super::inbox::{self, Sender};
 
 /// Length of the message IDs of `m.direct_to_device` EDUs.
 const MESSAGE_ID_CHARS: usize = 24;
@@ -53,6 +57,23 @@ struct ToDeviceBatch {
     remote: BTreeMap<OwnedServerName, ToDeviceMessages>,
 }
 
+/// A checked request of a local user.
+struct Outbound {
+    sender: OwnedUserId,
+    /// The sender's device, and the key of the transaction ID.
+    txn: (DeviceSn, i64),
+    parcels: Vec<LocalDelivery>,
+    remote: Vec<(OwnedServerName, Vec<Edu>)>,
+}
+
+/// What a write of [`Outbound`] ended with.
+enum Piece {
+    /// There is more to do.
+    Some,
+    /// All is done, or nothing was and nothing will be.
+    Last(Result<()>),
+}
+
 impl Crypto {
     /// Sends messages to local devices and queues them for other servers; idempotent per transaction ID. Ignores
     /// unknown devices and users.
@@ -64,6 +85,9 @@ impl Crypto {
     /// and the new messages are left out; the others are sent. `M_LIMIT_EXCEEDED` when none can be sent. The protocol
     /// has no partial failure, and clients send room keys to all members in one request: if it failed as a whole, one
     /// dead server or device would keep its members from reading what the user writes.
+    ///
+    /// More than [`TO_DEVICE_ROWS_PER_WRITE_MAX`](limits::users::TO_DEVICE_ROWS_PER_WRITE_MAX) messages take several
+    /// writes, and go on when the client hangs up. After a crash the client's retry sends the rest.
     #[boxed]
     pub async fn send_to_device(
         &self,
@@ -78,27 +102,92 @@ impl Crypto {
         }
         let ToDeviceBatch { parcels, remote } = pack(&self.core, &who.user_id, kind, messages)?;
         let remote = letters(&self.core, &who.user_id, kind, remote);
-        let key = txns::key(&format!("sendToDevice\0{kind}"), txn);
-        let (core, device, now_ms) = (self.core.clone(), who.device, self.core.now_ms());
-        let sender = who.user_id.clone();
-        let write = move |tx: &mut WriteTx<'_>| {
-            // The transaction ID is committed with the messages, so a retry never sends them twice, even after a crash.
-            if txns::find(tx.tx(), device, key)?.is_some() {
-                return Ok(());
+        let txn = (who.device, txns::key(&format!("sendToDevice\0{kind}"), txn));
+        let outbound = Arc::new(Outbound { sender: who.user_id.clone(), txn, parcels, remote });
+        let core = self.core.clone();
+        match outbound.store(&core).await? {
+            Piece::Last(result) => result,
+            Piece::Some => detached::go_on(async move { outbound.store_rest(&core).await })
+                .await
+                .map_err(|error| Error::fault("sending to-device messages", error))?,
+        }
+    }
+}
+
+impl Outbound {
+    /// Stores what there is to store, until the end.
+    async fn store_rest(self: &Arc<Self>, core: &Arc<RoomCore>) -> Result<()> {
+        loop {
+            if let Piece::Last(result) = self.store(core).await? {
+                return result;
             }
-            txns::insert(tx.tx(), device, key, "", now_ms)?;
-            let mut tally = Delivered::default();
-            let share = inbox::sender_share(&sender);
-            for parcel in &parcels {
-                tally.add(inbox::deliver(&core, tx, parcel, share)?);
-            }
-            for (server, edus) in &remote {
-                tally.add(queue(&core, tx, server, edus)?);
-            }
-            // An error rolls back the transaction ID, too, so the client can retry the same request.
-            tally.some(&sender)
+        }
+    }
+
+    /// Stores as much as one write may.
+    async fn store(self: &Arc<Self>, core: &Arc<RoomCore>) -> Result<Piece> {
+        let (this, on, now_ms) = (Arc::clone(self), core.clone(), core.now_ms());
+        core.store.write("to_device_send", move |tx| this.piece(&on, tx, now_ms)).await
+    }
+
+    fn piece(&self, core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, now_ms: Millis) -> Result<Piece> {
+        let (device, key) = self.txn;
+        // The transaction ID is committed with the messages, so a retry never sends them twice, even after a crash. Its
+        // answer is empty when all are sent.
+        let before = txns::find(tx.tx(), device, key)?;
+        let mut progress = match before.as_deref() {
+            Some("") => return Ok(Piece::Last(Ok(()))),
+            Some(text) => Progress::resumed(text),
+            None => Progress::new(),
         };
-        self.core.store.write("to_device_send", write).await
+        let mut refusal = None;
+        if !self.advance(core, tx, &mut progress, &mut refusal)? {
+            txns::set(tx.tx(), device, key, &progress.to_string(), now_ms)?;
+            return Ok(Piece::Some);
+        }
+        let Progress { stored, refused, .. } = progress;
+        if refused > 0 && stored == 0 {
+            // The client can retry the same request, from its beginning.
+            txns::delete(tx.tx(), device, key)?;
+            return Ok(Piece::Last(Err(refusal.unwrap_or_else(inbox::full))));
+        }
+        if refused > 0 {
+            let sender = &self.sender;
+            tracing::info!(%sender, stored, refused, "Left out to-device messages: the sender's share is full.");
+        }
+        match before {
+            Some(_) => txns::set(tx.tx(), device, key, "", now_ms)?,
+            None => txns::insert(tx.tx(), device, key, "", now_ms)?,
+        }
+        Ok(Piece::Last(Ok(())))
+    }
+
+    /// Stores messages from where `progress` is, as far as its budget goes. Returns whether all are done.
+    fn advance(
+        &self,
+        core: &Arc<RoomCore>,
+        tx: &mut WriteTx<'_>,
+        progress: &mut Progress,
+        refusal: &mut Option<Error>,
+    ) -> Result<bool> {
+        if !inbox::deliver(core, tx, (&Sender::Local(&self.sender), &self.parcels), progress)? {
+            return Ok(false);
+        }
+        let local: usize = self.parcels.iter().map(|parcel| parcel.messages.len()).sum();
+        for (server, edus) in self.remote.iter().skip(progress.done.saturating_sub(local)) {
+            if !progress.spend(edus.len()) {
+                return Ok(false);
+            }
+            match queue(core, tx, server, edus)? {
+                None => progress.stored += edus.len(),
+                Some(full) => {
+                    progress.refused += edus.len();
+                    refusal.get_or_insert(full);
+                }
+            }
+            progress.next();
+        }
+        Ok(true)
     }
 }
 
@@ -137,24 +226,38 @@ impl Received {
         self.parcels.iter().map(|parcel| parcel.messages.len()).sum()
     }
 
-    /// Stores the messages in the inboxes, unless they are duplicates.
-    pub fn deliver(&self, core: &Arc<RoomCore>, tx: &mut WriteTx<'_>) -> Result<()> {
+    /// Stores the messages in the inboxes, unless they are duplicates; at most `rows_left`, which is reduced by what it
+    /// took. Returns whether all are stored: otherwise call it again, in another write.
+    pub fn deliver(&self, core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, rows_left: &mut usize) -> Result<bool> {
         if self.parcels.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
-        let now_ms = core.now_ms();
-        // The message ID is committed with the messages, so a duplicate is recognised even after a crash.
-        if remote_devices::receive(tx.tx(), self.sender.as_str(), &self.message_id, now_ms)? {
-            for parcel in &self.parcels {
-                let share = inbox::remote_share(tx, &self.sender, &parcel.to)?;
-                let refused = inbox::deliver(core, tx, parcel, share)?.refused;
-                if refused > 0 {
-                    let (sender, to) = (&self.sender, &parcel.to);
-                    tracing::debug!(%sender, user = %to, refused, "Refused to-device messages: the sender's share of the inbox is full.");
-                }
-            }
+        let (sender, id, now_ms) = (self.sender.as_str(), self.message_id.as_str(), core.now_ms());
+        let (of, key) = (txns::OTHER_SERVERS, txns::key(&format!("m.direct_to_device\0{sender}"), id));
+        // The message ID is committed with the messages, so a duplicate is recognised even after a crash. One whose
+        // messages are stored in part has a transaction besides.
+        let is_new = remote_devices::receive(tx.tx(), sender, id, now_ms)?;
+        let mut progress = match is_new {
+            true => Progress::new(),
+            false => match txns::find(tx.tx(), of, key)? {
+                Some(text) => Progress::resumed(&text),
+                None => return Ok(true),
+            },
+        };
+        progress.rows_left = *rows_left;
+        let from = Sender::remote(tx, &self.sender)?;
+        let is_done = inbox::deliver(core, tx, (&from, &self.parcels), &mut progress)?;
+        *rows_left = progress.rows_left;
+        if !is_done {
+            txns::set(tx.tx(), of, key, &progress.to_string(), now_ms)?;
+        } else if !is_new {
+            txns::delete(tx.tx(), of, key)?;
         }
-        Ok(())
+        if is_done && progress.refused > 0 {
+            let (sender, refused) = (&self.sender, progress.refused);
+            tracing::debug!(%sender, refused, "Refused to-device messages: the sender's share of an inbox is full.");
+        }
+        Ok(is_done)
     }
 }
 
@@ -197,13 +300,13 @@ fn wire(sender: &UserId, kind: &str, content: &RawValue) -> Result<String> {
     serde_json::to_string(&wire).map_err(|error| Error::fault("writing a to-device message", error))
 }
 
-/// Queues messages for another server, as far as the sender's share of its queue allows.
-fn queue(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, server: &ServerName, edus: &[Edu]) -> Result<Delivered> {
+/// Queues messages for another server. Returns the refusal when the sender's share of its queue has no room for them.
+fn queue(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, server: &ServerName, edus: &[Edu]) -> Result<Option<Error>> {
     match core.outgoing.to_device(core, tx, server, edus) {
-        Ok(()) => Ok(Delivered { stored: edus.len(), ..Delivered::default() }),
+        Ok(()) => Ok(None),
         Err(error) if matches!(error.reason(), Some(Reason::LimitExceeded { .. })) => {
             core.outgoing.leave_out(core, tx, server, edus.len());
-            Ok(Delivered { refused: edus.len(), refusal: Some(error), ..Delivered::default() })
+            Ok(Some(error))
         }
         Err(error) => Err(error),
     }

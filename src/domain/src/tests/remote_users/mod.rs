@@ -128,6 +128,12 @@ impl World {
         messages.map(|(_, json)| serde_json::from_str(&json).expect("JSON")).collect()
     }
 
+    /// How many writes of this name there were.
+    fn writes(&self, name: &str) -> u64 {
+        let operations = self.core().store.operations();
+        operations.iter().find(|operation| operation.name == name).map_or(0, |operation| operation.count)
+    }
+
     async fn sn(&self, user: &str) -> UserSn {
         let user = user.to_owned();
         let found = self.core().store.read("test", move |tx| users::find(tx.tx(), &user)).await;

@@ -108,21 +108,40 @@ impl Crypto {
     }
 
     /// Deletes keys of a version. Refuses with `M_NOT_FOUND` when the version does not exist.
+    ///
+    /// Many keys are deleted in several writes. When it breaks off, some are left, and the same request again deletes
+    /// those.
     #[boxed]
     pub async fn delete_room_keys(&self, who: &Requester, version: &str, scope: BackupScope) -> Result<Stored> {
         let (user, number) = (who.user, number(version)?);
+        loop {
+            let (version, is_done) = self.delete_piece(user, number, scope.clone()).await?;
+            if is_done {
+                return Ok(version.into());
+            }
+        }
+    }
+
+    /// Deletes as many keys as one write may. Returns whether all are deleted.
+    pub(super) async fn delete_piece(
+        &self,
+        user: UserSn,
+        number: i64,
+        scope: BackupScope,
+    ) -> Result<(VersionRow, bool)> {
         let write = self.core.store.write("backup_keys_delete", move |tx| {
             let mut version = existing(backups::get(tx.tx(), user, number)?)?;
-            let (deleted, bytes) = backups::delete_sessions(tx.tx(), user, number, &scope)?;
+            let most = BACKUP_ROWS_PER_WRITE_MAX;
+            let (deleted, bytes) = backups::delete_sessions(tx.tx(), user, number, &scope, most)?;
             if deleted > 0 {
                 version.etag += 1;
                 version.sessions -= deleted.cast_signed();
                 version.bytes = version.bytes.saturating_sub(bytes);
                 backups::set_counts(tx.tx(), user, &version)?;
             }
-            Ok(version)
+            Ok((version, deleted < most as u64))
         });
-        Ok(write.await?.into())
+        write.await
     }
 }
 

@@ -4,7 +4,7 @@ use hearth_base::boxed;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::quotas::Quota;
 use hearth_core::{Requester, canonical};
-use hearth_store::tables::backups::{self, VersionRow};
+use hearth_store::tables::backups::{self, BackupScope, VersionRow};
 use ruma::api::client::backup::BackupAlgorithm;
 use ruma::serde::Raw;
 use serde::{Deserialize, Serialize};
@@ -119,9 +119,13 @@ impl Crypto {
     }
 
     /// Deletes a version with all its keys. Refuses with `M_NOT_FOUND`.
+    ///
+    /// Many keys are deleted in several writes, and the version in the last one: when it breaks off, the version is
+    /// there with fewer keys, and the same request again deletes it.
     #[boxed]
     pub async fn delete_backup(&self, who: &Requester, version: &str) -> Result<()> {
         let (user, number) = (who.user, number(version)?);
+        while !self.delete_piece(user, number, BackupScope::All).await?.1 {}
         let write = self.core.store.write("backup_delete", move |tx| backups::delete_version(tx.tx(), user, number));
         if write.await? { Ok(()) } else { Err(super::unknown()) }
     }

@@ -7,6 +7,7 @@ use hearth_base::boxed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use hearth_base::limits::users::SIGNATURES_PER_WRITE_MAX;
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::Requester;
 use hearth_rooms::RoomCore;
@@ -40,7 +41,8 @@ struct Good {
 }
 
 impl Crypto {
-    /// Stores valid signatures; returns the items that are invalid.
+    /// Stores valid signatures; returns the items that are invalid. Many take several writes: they do not depend on one
+    /// another, and the same request again stores the rest.
     ///
     /// Refuses with `M_INVALID_PARAM` when there are too many.
     #[boxed]
@@ -52,9 +54,11 @@ impl Crypto {
         let requester = who.clone();
         let read = move |tx: &mut hearth_store::ReadTx<'_>| check_all(tx.tx(), &requester, keys);
         let (good, failed) = self.core.store.read("signatures_check", read).await?;
-        if !good.is_empty() {
+        let mut good = good.into_iter();
+        while good.len() > 0 {
+            let piece: Vec<Good> = good.by_ref().take(SIGNATURES_PER_WRITE_MAX).collect();
             let (core, signer) = (self.core.clone(), who.user);
-            self.core.store.write("signatures_upload", move |tx| keep(&core, tx, signer, &good)).await?;
+            self.core.store.write("signatures_upload", move |tx| keep(&core, tx, signer, &piece)).await?;
         }
         Ok(failed)
     }

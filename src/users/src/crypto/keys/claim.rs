@@ -4,6 +4,7 @@ use hearth_base::boxed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use hearth_base::limits::users::CLAIMS_PER_WRITE_MAX;
 use hearth_base::{Error, Result, limits};
 use hearth_rooms::RoomCore;
 use hearth_store::WriteTx;
@@ -42,8 +43,11 @@ impl LocalKeys {
 }
 
 impl Crypto {
-    /// `POST /user/keys/claim`: claims a one-time key of each local device, or its fallback key when none is left. One transaction covers all of
-    /// them and is on disk before any key is returned, so that no key is given out twice, even after a crash.
+    /// `POST /user/keys/claim`: claims a one-time key of each local device, or its fallback key when none is left. All of
+    /// them are on disk before any key is returned, so that no key is given out twice, even after a crash.
+    ///
+    /// Claims of many devices take several writes. When it breaks off, keys are used up that no client has got, as when
+    /// a response is lost.
     ///
     /// Refuses with `M_INVALID_PARAM` for too many devices.
     #[boxed]
@@ -57,9 +61,33 @@ impl Crypto {
         if claims.is_empty() {
             return Ok(ClaimedKeys::new());
         }
-        let core = self.core.clone();
-        self.core.store.write("keys_claim", move |tx| claim(&core, tx, &claims)).await
+        let mut claimed = ClaimedKeys::new();
+        for piece in pieces(claims) {
+            let core = self.core.clone();
+            for (user, keys) in self.core.store.write("keys_claim", move |tx| claim(&core, tx, &piece)).await? {
+                claimed.entry(user).or_default().extend(keys);
+            }
+        }
+        Ok(claimed)
     }
+}
+
+/// Splits claims into those of one write each.
+fn pieces(claims: KeyClaims) -> Vec<KeyClaims> {
+    let (mut pieces, mut count) = (vec![KeyClaims::new()], 0);
+    for (user, devices) in claims {
+        for (device, algorithm) in devices {
+            if count == CLAIMS_PER_WRITE_MAX {
+                pieces.push(KeyClaims::new());
+                count = 0;
+            }
+            count += 1;
+            if let Some(piece) = pieces.last_mut() {
+                piece.entry(user.clone()).or_default().insert(device, algorithm);
+            }
+        }
+    }
+    pieces
 }
 
 /// Claims keys of local users and wakes the owners: their clients then upload new keys.

@@ -17,10 +17,10 @@ use crate::crypto::announce;
 
 /// Stores lists as of `asked`, of users who share a room with a local user. If an update arrived since then, the list
 /// may be incomplete, so it stays marked for another fetch.
-pub fn keep(
+pub fn keep<'a>(
     core: &Arc<RoomCore>,
     tx: &mut WriteTx<'_>,
-    lists: &BTreeMap<OwnedUserId, RemoteList>,
+    lists: impl IntoIterator<Item = (&'a OwnedUserId, &'a RemoteList)>,
     asked: Position,
 ) -> Result<()> {
     let sight = SharedRooms::now(tx.tx())?;

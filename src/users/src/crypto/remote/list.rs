@@ -41,6 +41,12 @@ pub struct RemoteList {
 }
 
 impl RemoteList {
+    /// Number of devices.
+    #[must_use]
+    pub fn devices_count(&self) -> usize {
+        self.devices.len()
+    }
+
     /// Validates a server's response about `user`; reads at most [`limits::DEVICES_PER_USER_MAX`] devices.
     pub fn new(
         user: &UserId,

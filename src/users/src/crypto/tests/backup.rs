@@ -145,11 +145,19 @@ async fn many_keys_take_several_writes() {
     let sessions: Vec<_> = names.iter().map(|name| (name.as_str(), key(0, true))).collect();
     let stored = world.crypto.store_room_keys(&who, &version, keys(&sessions)).await.expect("stored");
     assert_eq!(stored.count, sessions.len() as u64);
-    let writes = || {
+    let writes = |name: &str| {
         let operations = world.core.store.operations();
-        operations.iter().find(|operation| operation.name == "backup_keys_store").map_or(0, |operation| operation.count)
+        operations.iter().find(|operation| operation.name == name).map_or(0, |operation| operation.count)
     };
-    assert_eq!(writes(), 3);
+    assert_eq!(writes("backup_keys_store"), 3);
     let stored = world.crypto.store_room_keys(&who, &version, keys(&[])).await.expect("nothing to store");
-    assert_eq!((stored.count, writes()), (sessions.len() as u64, 4));
+    assert_eq!((stored.count, writes("backup_keys_store")), (sessions.len() as u64, 4));
+
+    let left = world.crypto.delete_room_keys(&who, &version, BackupScope::All).await.expect("deleted");
+    assert_eq!((left.count, writes("backup_keys_delete")), (0, 3));
+    world.crypto.store_room_keys(&who, &version, keys(&sessions)).await.expect("stored");
+    world.crypto.delete_backup(&who, &version).await.expect("deleted");
+    assert_eq!(writes("backup_keys_delete"), 6, "the keys first, in several writes");
+    let gone = world.crypto.room_keys(&who, &version, BackupScope::All).await;
+    assert_eq!(gone.expect_err("no version").reason(), Some(Reason::NotFound));
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use hearth_base::limits::users::CLAIMS_PER_WRITE_MAX;
 use hearth_store::tables::one_time_keys;
 use ruma::OneTimeKeyAlgorithm;
 use ruma::OwnedUserId;
@@ -77,4 +78,23 @@ async fn strangers_and_other_servers_have_no_keys() {
     }
     let claimed = world.crypto.claim_keys_for_server(wanted).await.expect("an answer");
     assert!(claimed.is_empty());
+}
+
+/// One write holds up all others, so it claims only so many keys.
+#[tokio::test]
+async fn claims_of_many_devices_take_several_writes() {
+    let world = World::new();
+    let (alice, bob) = (world.device("alice", "PHONE").await, world.device("bob", "PHONE").await);
+    for device in [&alice, &bob] {
+        world.crypto.upload_keys(&device.who, device.upload(&["K"], &[])).await.expect("stored");
+    }
+    let mut wanted = claims(&alice);
+    wanted.extend(claims(&bob));
+    let none = (0..2 * CLAIMS_PER_WRITE_MAX).map(|n| (format!("D{n}").into(), OneTimeKeyAlgorithm::SignedCurve25519));
+    wanted.get_mut(&alice.who.user_id).expect("her claims").extend(none);
+    let claimed = world.crypto.claim_keys_for_server(wanted).await.expect("an answer");
+    assert_eq!(ids(&claimed).len(), 2);
+    let operations = world.core.store.operations();
+    let claims = operations.iter().find(|operation| operation.name == "keys_claim").expect("claims");
+    assert_eq!(claims.count, 3);
 }

@@ -87,7 +87,7 @@ async fn servers_that_share_no_room_cannot_fill_an_inbox() {
         let sender = ruma::UserId::parse(sender).expect("a user id");
         let received = Received::new(&world.core, &sender, "m.test", &n.to_string(), messages).expect("well-formed");
         let core = world.core.clone();
-        world.core.store.write("test", move |tx| received.deliver(&core, tx)).await.expect("delivered")
+        world.core.store.write("test", move |tx| received.deliver(&core, tx, &mut 1_000)).await.expect("delivered")
     };
     let alices = to(&phone, AllDevices, r#"{"key":1}"#);
     world.crypto.send_to_device(&alice.who, "m.test", "1", alices).await.expect("sent");

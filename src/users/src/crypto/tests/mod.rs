@@ -5,5 +5,6 @@ mod claim;
 mod cross_signing;
 mod device_lists;
 mod inbox;
+mod pieces;
 mod upload;
 pub(super) mod world;
