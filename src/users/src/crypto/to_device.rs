@@ -148,8 +148,13 @@ impl Outbound {
         let Progress { stored, refused, .. } = progress;
         if refused > 0 && stored == 0 {
             // The client can retry the same request, from its beginning.
+            let refusal = refusal.unwrap_or_else(inbox::full);
+            if before.is_none() {
+                // Rolls back, so that what the client is told to send again does not count as left out.
+                return Err(refusal);
+            }
             txns::delete(tx.tx(), device, key)?;
-            return Ok(Piece::Last(Err(refusal.unwrap_or_else(inbox::full))));
+            return Ok(Piece::Last(Err(refusal)));
         }
         if refused > 0 {
             let sender = &self.sender;
