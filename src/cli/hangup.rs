@@ -1,6 +1,11 @@
 //! SIGHUP: a request to reload, or the end of the terminal in which the server was started.
 
 use std::io::IsTerminal;
+use std::time::Duration;
+
+/// How often to look whether the terminal is gone, and the time between.
+const LOOKS: usize = 25;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// Tells the two meanings of SIGHUP apart.
 #[derive(Debug, Clone, Copy)]
@@ -22,9 +27,20 @@ impl Hangup {
     }
 
     /// Whether a terminal of the program is gone, as when an SSH session ends. A terminal that was closed is none any more.
-    pub(super) fn terminal_is_gone(self) -> bool {
-        let now = terminals();
-        !self.outlives && self.terminals.iter().zip(now).any(|(before, now)| *before && !now)
+    ///
+    /// Looks again for half a second: Linux sends the signal first and closes the terminal then. Without a terminal, as under
+    /// systemd, the answer is there at once.
+    pub(super) async fn terminal_is_gone(self) -> bool {
+        if self.outlives || self.terminals == [false; 3] {
+            return false;
+        }
+        for _ in 0..LOOKS {
+            if self.terminals.iter().zip(terminals()).any(|(before, now)| *before && !now) {
+                return true;
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        false
     }
 }
 

@@ -85,7 +85,7 @@ impl Serve {
         loop {
             match signals.next().await {
                 Told::Stop => break,
-                Told::Hangup if hangup.terminal_is_gone() => {
+                Told::Hangup if hangup.terminal_is_gone().await => {
                     tracing::info!(
                         "The terminal was closed. To run without one, start Hearth by systemd, tmux or nohup."
                     );
