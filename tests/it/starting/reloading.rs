@@ -78,7 +78,8 @@ fn a_closed_terminal_stops_the_server_cleanly() {
     let program = Program::new();
     program.configure(ANY_PORT);
     // `script` gives the server a terminal, which closes with it, as sshd's does when a connection ends.
-    let serve = format!("exec {} serve 2>log", env!("CARGO_BIN_EXE_hearth"));
+    // As if nothing had asked the tests to outlive their terminal (`nohup`): children inherit that.
+    let serve = format!("exec env --default-signal=HUP {} serve 2>log", env!("CARGO_BIN_EXE_hearth"));
     let mut script = Command::new("script");
     script
         .args(["-qec", &serve, "/dev/null"])
