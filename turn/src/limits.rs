@@ -89,6 +89,9 @@ pub const THREADS_MAX: usize = 16;
 /// How long a stream may stay without an allocation (TLS handshake included) before it is closed, in
 /// milliseconds.
 pub const STREAM_IDLE_MS: u64 = 30_000;
+/// How long clients wait at most, from the start of the relay, for the first discovery of the external address, in
+/// milliseconds. Longer than two STUN servers that do not answer; clients retransmit for 39.5 seconds (RFC 8489 section 6.2.1).
+pub const FIRST_DISCOVERY_MS_MAX: u64 = 5_000;
 /// Time between two log lines about refusals, in milliseconds.
 pub const LOG_EVERY_MS: u64 = 10_000;
 /// The longest answer that is read of a STUN server that is asked for the public address.

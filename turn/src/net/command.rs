@@ -36,6 +36,8 @@ pub(super) enum Command {
     Adopt(AcceptedStream),
     ListAllocations(SyncSender<Vec<AllocationView>>),
     Disconnect(DisconnectTarget, SyncSender<usize>),
+    /// The first discovery of the external address has ended: serve what clients have sent.
+    ServeClients,
     Stop,
 }
 

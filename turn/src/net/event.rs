@@ -30,6 +30,11 @@ pub(super) enum EventSource {
 }
 
 impl EventSource {
+    /// Whether it is a socket at which clients arrive, or a client's stream.
+    pub(super) fn is_client(self) -> bool {
+        matches!(self, Self::Udp(_) | Self::Requests(..) | Self::Listener(_) | Self::Stream(_))
+    }
+
     pub(super) fn token(self) -> Token {
         let (kind, index) = match self {
             Self::Mailbox => (0, 0),

@@ -25,4 +25,6 @@ pub(crate) mod start;
 mod stream;
 mod stream_limiter;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod worker;

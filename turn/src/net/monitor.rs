@@ -6,13 +6,16 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::discovery;
+use crate::discovery::AddressReport;
 use crate::limits::LOG_EVERY_MS;
 use crate::settings::Settings;
 use crate::shared::{Counters, Refusal, Shared};
 
 /// Interval between two discoveries of the external address. Home connections get new addresses.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(120);
+
+/// Discovers the external address.
+pub(super) type Discover = Box<dyn Fn(&Settings) -> AddressReport + Send>;
 
 /// Stop signal of the thread, and its latest warnings.
 #[derive(Default)]
@@ -34,21 +37,27 @@ impl Monitor {
         self.changed.notify_all();
     }
 
-    /// Starts the thread. It logs refusals at most once per [`LOG_EVERY_MS`], so that an attacker cannot fill the log.
+    /// Starts the thread. It calls `discovered` after the first discovery, and logs refusals at most once per
+    /// [`LOG_EVERY_MS`], so that an attacker cannot fill the log.
     pub(super) fn start(
         self: &Arc<Self>,
         settings: Settings,
+        discover: Discover,
+        discovered: impl FnOnce() + Send + 'static,
         shared: Arc<Shared>,
         counters: Vec<Arc<Counters>>,
     ) -> std::io::Result<JoinHandle<()>> {
         let monitor = Arc::clone(self);
         std::thread::Builder::new().name("turn-watch".to_owned()).spawn(move || {
-            let mut refreshed_at: Option<Instant> = None;
+            let (mut refreshed_at, mut discovered): (Option<Instant>, _) = (None, Some(discovered));
             let mut logged = Counters::default();
             loop {
                 if refreshed_at.is_none_or(|at| at.elapsed() >= REFRESH_INTERVAL) {
-                    refresh_addresses(&settings, &shared, &monitor);
+                    refresh_addresses(discover(&settings), &shared, &monitor);
                     refreshed_at = Some(Instant::now());
+                    if let Some(discovered) = discovered.take() {
+                        discovered();
+                    }
                 }
                 let mut stopping = monitor.stopping.lock();
                 if !*stopping {
@@ -64,10 +73,9 @@ impl Monitor {
     }
 }
 
-/// Runs a discovery. Logs new warnings and a changed address; the operator sees a lasting problem once, not
-/// every two minutes.
-fn refresh_addresses(settings: &Settings, shared: &Shared, monitor: &Monitor) {
-    let found = discovery::discover(settings);
+/// Takes over the result of a discovery. Logs new warnings and a changed address; the operator sees a lasting problem
+/// once, not every two minutes.
+fn refresh_addresses(found: AddressReport, shared: &Shared, monitor: &Monitor) {
     let mut warnings = monitor.warnings.lock();
     for warning in found.warnings.iter().filter(|warning| !warnings.contains(warning)) {
         tracing::warn!("{warning}");

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 pub use super::command::AcceptedStream;
 use super::command::{Command, DisconnectTarget, Mailbox};
-use super::monitor::Monitor;
+use super::monitor::{Discover, Monitor};
 use super::start::StartError;
 use crate::server::{AllocationId, AllocationView};
 use crate::settings::Settings;
@@ -60,8 +60,11 @@ impl Running {
         self.threads.lock().push(thread);
     }
 
-    pub(super) fn start_monitor(&mut self, settings: Settings) -> Result<(), StartError> {
-        let thread = self.monitor.start(settings, Arc::clone(&self.shared), self.counters.clone())?;
+    pub(super) fn start_monitor(&mut self, settings: Settings, discover: Discover) -> Result<(), StartError> {
+        let mailboxes = self.mailboxes.clone();
+        let discovered = move || mailboxes.iter().for_each(|mailbox| mailbox.put(Command::ServeClients));
+        let (shared, counters) = (Arc::clone(&self.shared), self.counters.clone());
+        let thread = self.monitor.start(settings, discover, discovered, shared, counters)?;
         self.threads.lock().push(thread);
         Ok(())
     }

@@ -12,6 +12,7 @@ use super::coalescing::ReceiveCoalescing;
 use super::command::Mailbox;
 use super::event::EventSource;
 use super::listeners::{Listeners, open_all};
+use super::monitor::Discover;
 use super::peer_send_queue::PeerSendQueue;
 use super::relay_sockets::RelaySocketTable;
 use super::reservations::Reservations;
@@ -20,6 +21,7 @@ use super::stream_limiter::StreamLimiter;
 use super::streams::Streams;
 use super::worker::Worker;
 use crate::credentials::Authority;
+use crate::discovery;
 use crate::limits::THREADS_MAX;
 use crate::server::Server;
 use crate::settings::{Entropy, Settings};
@@ -46,12 +48,23 @@ pub enum StartError {
     NoCertificate,
 }
 
-/// Starts a relay. Discovery of the public address continues in the background for some seconds. Until it ends,
-/// Allocate fails with 440 (Address Family not Supported).
+/// Starts a relay. Discovery of the public address continues in the background for some seconds. Until it ends, but no
+/// longer than [`FIRST_DISCOVERY_MS_MAX`](crate::limits::FIRST_DISCOVERY_MS_MAX), clients wait: what they send stays in
+/// the sockets. Without an address Allocate then fails with 440 (Address Family not Supported).
 ///
 /// # Errors
 /// [`StartError`], if a listener or a thread cannot be created.
 pub fn start(settings: Settings, authority: Arc<dyn Authority>, entropy: Entropy) -> Result<Running, StartError> {
+    start_with(settings, authority, entropy, Box::new(discovery::discover))
+}
+
+/// [`start`] with another way to discover the external address.
+pub(super) fn start_with(
+    settings: Settings,
+    authority: Arc<dyn Authority>,
+    entropy: Entropy,
+    discover: Discover,
+) -> Result<Running, StartError> {
     if !settings.tls.is_empty() && settings.tls_config.is_none() {
         return Err(StartError::NoCertificate);
     }
@@ -70,7 +83,7 @@ pub fn start(settings: Settings, authority: Arc<dyn Authority>, entropy: Entropy
     for (index, listeners) in threads.into_iter().enumerate() {
         start_worker(&mut running, index, listeners, &settings, &common)?;
     }
-    running.start_monitor(settings)?;
+    running.start_monitor(settings, discover)?;
     Ok(running)
 }
 
@@ -123,6 +136,7 @@ fn start_worker(
         reply: Vec::new(),
         unfinished: Vec::new(),
         swept: Instant::now(),
+        held: Some(Vec::new()),
         coalescing: ReceiveCoalescing::new(settings.gather_us),
         request_polling: Default::default(),
     };

@@ -18,6 +18,7 @@ use super::relay_sockets::RelaySocketTable;
 use super::request_polling::RequestPolling;
 use super::reservations::Reservations;
 use super::streams::Streams;
+use crate::limits::FIRST_DISCOVERY_MS_MAX;
 use crate::server::Server;
 
 /// Interval for closing idle streams and expired reservations.
@@ -42,6 +43,9 @@ pub(super) struct Worker {
     pub(super) unfinished: Vec<EventSource>,
     pub(super) swept: Instant,
     pub(super) coalescing: ReceiveCoalescing,
+    /// Client sockets and streams with something to read that wait for the first discovery of the external address; `None`
+    /// after it.
+    pub(super) held: Option<Vec<EventSource>>,
     /// One per lane.
     pub(super) request_polling: [RequestPolling; LANES],
 }
@@ -70,6 +74,9 @@ impl Worker {
                 Ok(()) => {}
             }
             self.now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            if self.held.is_some() && self.now_ms >= FIRST_DISCOVERY_MS_MAX {
+                self.serve_held();
+            }
             ready.clear();
             ready.append(&mut self.unfinished);
             let mail = collect_sources(&events, &mut ready);
@@ -104,7 +111,8 @@ impl Worker {
         let next = self.server.next_timeout_ms().map(|at| Duration::from_millis(at.saturating_sub(self.now_ms)));
         let sweeping = (!self.streams.is_empty() || next.is_some()).then_some(SWEEP);
         let polling = self.request_polling.iter().map(|request_polling| request_polling.until_next_poll(self.now_ms));
-        [next, sweeping].into_iter().chain(polling).flatten().min()
+        let held = self.held.as_ref().map(|_| Duration::from_millis(FIRST_DISCOVERY_MS_MAX.saturating_sub(self.now_ms)));
+        [next, sweeping, held].into_iter().chain(polling).flatten().min()
     }
 
     fn sweep(&mut self) {
@@ -115,7 +123,22 @@ impl Worker {
         }
     }
 
+    /// Serves clients from now on, those that have waited first. What they sent is still in the sockets: a service manager
+    /// hands over sockets with requests in them, and these must not be refused for an address that is known a moment later.
+    fn serve_held(&mut self) {
+        self.unfinished.extend(self.held.take().unwrap_or_default());
+    }
+
     fn serve(&mut self, source: EventSource) {
+        if let Some(held) = &mut self.held
+            && source.is_client()
+        {
+            // The poll reports an edge, so this is the only event of what has arrived so far.
+            if !held.contains(&source) {
+                held.push(source);
+            }
+            return;
+        }
         let more = match source {
             EventSource::Mailbox => false,
             EventSource::Udp(index) => self.serve_data(index),
@@ -155,6 +178,7 @@ impl Worker {
                     };
                     _ = answer.send(self.server.disconnect(matches, &mut self.relays));
                 }
+                Command::ServeClients => self.serve_held(),
                 Command::Stop => return false,
             }
         }
