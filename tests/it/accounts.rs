@@ -5,15 +5,9 @@ use hearth_base::config::{RegistrationMode, Secret};
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
 
-use crate::harness::{Client, PASSWORD, Person, Value, World, json, list, v1, v3};
+use crate::harness::{PASSWORD, Person, Value, World, json, list, v1, v3};
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
-
-/// Registers with a registration token as the only stage.
-async fn registers_with_token(client: &Client, name: &str, token: &str) -> crate::harness::Answer {
-    let proof = json!({ "type": "m.login.registration_token", "token": token });
-    client.post(v3!("register"), json!({ "username": name, "password": PASSWORD, "auth": proof })).await
-}
 
 async fn first_run_token(world: &World) -> Option<String> {
     world.server().domain.accounts.first_run_token().await.expect("the database answers")
@@ -118,19 +112,19 @@ async fn a_first_password_may_be_short_where_the_settings_allow_it() {
 async fn a_closed_server_lets_the_first_one_in_by_its_token_and_makes_them_administrator() {
     let mut world = World::with(|config| config.registration.mode = RegistrationMode::Closed).await;
     let token = first_run_token(&world).await.expect("there is no account yet");
-    registers_with_token(world.anyone(), "mallory", "a-guess").await.json();
+    Person::registers_with_token(world.anyone(), "mallory", "a-guess").await.json();
     world.restart().await;
     assert_eq!(first_run_token(&world).await.as_ref(), Some(&token), "the token changed with a restart");
 
-    let first = registers_with_token(world.anyone(), "alice", &token).await.ok();
+    let first = Person::registers_with_token(world.anyone(), "alice", &token).await.ok();
     let alice = Person::from_login(world.anyone(), &first);
     // Only administrators may query other users.
     alice.get(v3!("admin/whois/{}", alice)).await.ok();
 
     assert_eq!(first_run_token(&world).await, None, "the token is there although it was used");
-    registers_with_token(world.anyone(), "mallory", &token).await.refused(403, "M_FORBIDDEN");
+    Person::registers_with_token(world.anyone(), "mallory", &token).await.refused(403, "M_FORBIDDEN");
     world.restart().await;
-    registers_with_token(world.anyone(), "mallory", &token).await.refused(403, "M_FORBIDDEN");
+    Person::registers_with_token(world.anyone(), "mallory", &token).await.refused(403, "M_FORBIDDEN");
     world.ends().await;
 }
 
@@ -148,7 +142,7 @@ async fn a_registration_token_for_one_is_good_for_one_of_many_who_race() {
     assert_eq!(world.anyone().get(&valid).query(&[("token", "welcome")]).await.ok()["valid"], true);
 
     let names: Vec<_> = (0..16).map(|n| format!("user{n}")).collect();
-    let tries = names.iter().map(|name| registers_with_token(world.anyone(), name, "welcome"));
+    let tries = names.iter().map(|name| Person::registers_with_token(world.anyone(), name, "welcome"));
     let answers = join_all(tries).await;
     let won = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(won, 1, "{:?}", answers.iter().map(|answer| answer.text()).collect::<Vec<_>>());

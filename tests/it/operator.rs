@@ -9,7 +9,7 @@ use hearth_admin::wire::{
 };
 use hearth_base::config::RegistrationMode;
 
-use crate::harness::{Person, Value, World, json, v3};
+use crate::harness::{Person, Value, World, v3};
 
 /// Runs `hearth ctl` against a world, on another thread, since the server needs this one to answer.
 pub(crate) async fn ctl(world: &World, words: &[&str]) -> Output {
@@ -58,9 +58,7 @@ async fn an_invitation_of_the_operator_makes_an_account() {
     let world = World::with(|config| config.registration.mode = RegistrationMode::Token).await;
     let wish = NewRegistrationToken { uses_allowed: Some(1), ..NewRegistrationToken::default() };
     let token: RegistrationToken = world.operator().post(paths::REGISTRATION_TOKENS, &wish).await.expect("a token");
-    let proof = json!({ "type": "m.login.registration_token", "token": token.token });
-    let body = json!({ "username": "bob", "password": crate::harness::PASSWORD, "auth": proof });
-    world.anyone().post(v3!("register"), body).await.ok();
+    Person::registers_with_token(world.anyone(), "bob", &token.token).await.ok();
     world.ends().await;
 }
 

@@ -1,5 +1,7 @@
 //! Registration as real clients do it: upper-case names, requests that omit earlier parameters, lost responses.
 
+use hearth_base::config::{Rate, RegistrationMode};
+
 use crate::harness::{PASSWORD, Person, Value, World, json, v3};
 
 #[tokio::test]
@@ -85,5 +87,64 @@ async fn who_does_not_log_in_gets_no_device() {
         let made = world.anyone().post(v3!("register"), auth.clone()).await.ok();
         assert_eq!(made, json!({ "user_id": "@alice:localhost" }));
     }
+    world.ends().await;
+}
+
+/// A server that registers with tokens, at most `burst` attempts of them, and a token.
+async fn with_token(burst: u32) -> (World, String) {
+    let world = World::with(|config| {
+        config.registration.mode = RegistrationMode::Token;
+        config.rate_limits.enabled = true;
+        config.rate_limits.registration = Rate::new(0.001, burst);
+    })
+    .await;
+    let new = hearth_domain::accounts::NewRegistrationToken::default();
+    let made = world.server().domain.actions.admin_create_registration_token("test", new, Vec::new()).await;
+    (world, made.expect("a token can be made").token)
+}
+
+#[tokio::test]
+async fn a_registration_token_comes_before_a_stage_that_proves_nothing() {
+    // As on Synapse; matrix-nio takes the stages and their order for granted.
+    let (world, token) = with_token(1).await;
+    let register = |auth: Value| {
+        world.anyone().post(v3!("register"), json!({ "username": "alice", "password": PASSWORD, "auth": auth }))
+    };
+    let challenged = register(json!({ "initial_device_display_name": "matrix-nio" })).await;
+    assert_eq!(challenged.status, 401, "{}", challenged.text());
+    let challenge = challenged.json();
+    assert_eq!(challenge["flows"], json!([{ "stages": ["m.login.registration_token", "m.login.dummy"] }]));
+    let session = &challenge["session"];
+    let proof = json!({ "type": "m.login.registration_token", "token": token, "session": session });
+    let challenged = register(proof).await;
+    assert_eq!((challenged.status, &challenged.json()["session"]), (401, session), "{}", challenged.text());
+    assert_eq!(challenged.json()["completed"], json!(["m.login.registration_token"]));
+    let made = register(json!({ "type": "m.login.dummy", "session": session })).await.ok();
+    assert_eq!(made["user_id"], "@alice:localhost");
+
+    // The one attempt that the server allows was the token's.
+    Person::registers_with_token(world.anyone(), "bob", &token).await.refused(429, "M_LIMIT_EXCEEDED");
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn a_proved_token_does_not_pay_for_guesses() {
+    let (world, token) = with_token(3).await;
+    let wish = json!({ "username": "alice", "password": PASSWORD });
+    let session = asks(&world, &wish).await;
+    let tries = |stage: &str, token: &str| {
+        let mut body = wish.clone();
+        body["auth"] = json!({ "type": stage, "token": token, "session": session });
+        world.anyone().post(v3!("register"), body)
+    };
+    for token in [&*token, "guess", "another"] {
+        assert_eq!(tries("m.login.registration_token", token).await.status, 401);
+    }
+    tries("m.login.registration_token", "third").await.refused(429, "M_LIMIT_EXCEEDED");
+    // A stage that proves nothing counts where no token was proved.
+    let session = asks(&world, &json!({ "username": "bob", "password": PASSWORD })).await;
+    let auth = json!({ "auth": { "type": "m.login.dummy", "session": session } });
+    world.anyone().post(v3!("register"), auth).await.refused(429, "M_LIMIT_EXCEEDED");
+    tries("m.login.dummy", "").await.ok();
     world.ends().await;
 }

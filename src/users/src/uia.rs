@@ -62,10 +62,11 @@ pub type Flows = &'static [&'static [Stage]];
 pub const PASSWORD: Flows = &[&[Stage::Password]];
 /// Requires no proof, for endpoints that must use this protocol.
 pub const DUMMY: Flows = &[&[Stage::Dummy]];
-/// Requires a registration token.
-pub const REGISTRATION_TOKEN: Flows = &[&[Stage::RegistrationToken]];
+/// Requires a registration token. The second stage proves nothing: Synapse has it, and matrix-nio sends it as a request of its
+/// own without looking at the flows.
+pub const REGISTRATION_TOKEN: Flows = &[&[Stage::RegistrationToken, Stage::Dummy]];
 /// Requires no proof; a registration token is optional.
-pub const DUMMY_OR_TOKEN: Flows = &[&[Stage::Dummy], &[Stage::RegistrationToken]];
+pub const DUMMY_OR_TOKEN: Flows = &[&[Stage::Dummy], &[Stage::RegistrationToken, Stage::Dummy]];
 
 impl Stage {
     /// The stage's name in the protocol, such as `m.login.password`.
@@ -260,6 +261,12 @@ impl Uia {
             _ => false,
         };
         Ok(good && self.complete(id, stage, token.filter(|_| stage == Stage::RegistrationToken)))
+    }
+
+    /// Whether the session has proved a valid registration token.
+    #[must_use]
+    pub fn has_token(&self, id: &str) -> bool {
+        self.session(id).is_some_and(|session| session.registration_token.is_some())
     }
 
     /// Whether the session exists.

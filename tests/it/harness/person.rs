@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
-use super::{Ask, Client, v3};
+use super::{Answer, Ask, Client, v3};
 
 /// The password of all users.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
@@ -52,6 +52,19 @@ impl Person {
     pub(crate) async fn registers(client: &Client, name: &str) -> Self {
         let body = json!({ "username": name, "password": PASSWORD, "auth": { "type": "m.login.dummy" } });
         Self::from_login(client, &client.post(v3!("register"), body).await.ok())
+    }
+
+    /// Registers with a registration token. Returns the first answer that is not the challenge with the next stage.
+    pub(crate) async fn registers_with_token(client: &Client, name: &str, token: &str) -> Answer {
+        let register = |proof: Value| {
+            client.post(v3!("register"), json!({ "username": name, "password": PASSWORD, "auth": proof }))
+        };
+        let answer = register(json!({ "type": "m.login.registration_token", "token": token })).await;
+        let challenge = answer.json();
+        if answer.status != 401 || challenge["completed"] != json!(["m.login.registration_token"]) {
+            return answer;
+        }
+        register(json!({ "type": "m.login.dummy", "session": challenge["session"] })).await
     }
 
     /// Logs in with the usual password, at a new device.

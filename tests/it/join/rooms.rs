@@ -49,9 +49,9 @@ async fn a_new_user_is_in_the_rooms_of_the_invite_from_the_first_sync_on() {
         joins(world.anyone(), &made.token, &name).await.status_is(200);
         let bob = Person::logs_in(world.anyone(), &name).await;
         assert_eq!(joined(&bob).await, rooms, "version {version}");
-        let proof = json!({ "type": "m.login.registration_token", "token": made.token });
-        let body = json!({ "username": format!("cem{version}"), "password": PASSWORD, "auth": proof });
-        let cem = Person::from_login(world.anyone(), &world.anyone().post(v3!("register"), body).await.ok());
+        let name = format!("cem{version}");
+        let registered = Person::registers_with_token(world.anyone(), &name, &made.token).await.ok();
+        let cem = Person::from_login(world.anyone(), &registered);
         assert_eq!(joined(&cem).await, rooms, "version {version}");
         let sync = cem.get(v3!("sync")).await.ok();
         assert_eq!(sync["rooms"]["join"].as_object().map_or(0, serde_json::Map::len), 3);

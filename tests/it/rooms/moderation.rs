@@ -107,9 +107,7 @@ async fn members_report_what_they_see_and_nothing_else() {
 async fn an_administrator_locks_and_suspends() {
     let world = World::with(|config| config.registration.shared_secret = None).await;
     let token = world.server().domain.accounts.first_run_token().await.expect("it answers").expect("no account yet");
-    let proof = json!({ "type": "m.login.registration_token", "token": token });
-    let body = json!({ "username": "root", "password": crate::harness::PASSWORD, "auth": proof });
-    let made = world.anyone().post(v3!("register"), body).await.ok();
+    let made = crate::harness::Person::registers_with_token(world.anyone(), "root", &token).await.ok();
     let root = crate::harness::Person::from_login(world.anyone(), &made);
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);
     let room = alice.creates_room_with(&[&bob]).await;

@@ -3,7 +3,7 @@
 use hearth_base::{Reason, Result, error::refuse};
 use hearth_domain::accounts::{Authority, DeviceRequest, LoggedIn, NewAccount};
 use hearth_domain::rates::Rate;
-use hearth_domain::uia::Passed;
+use hearth_domain::uia::{Passed, Stage, Uia};
 use ruma::api::client::account::register::{LoginType, RegistrationKind, v3 as register};
 use ruma::api::client::account::{check_registration_token_validity, get_username_availability};
 use ruma::{OwnedDeviceId, OwnedUserId};
@@ -113,11 +113,19 @@ async fn appservice_user(app: &App, request: &Ruma<register::Request>) -> Result
 async fn prove(app: &App, request: &Ruma<register::Request>) -> Result<Passed> {
     let accounts = &app.domain.accounts;
     let flows = accounts.registration_flows().await?;
-    if request.call.auth.is_some() {
+    if request.call.auth.as_ref().is_some_and(|auth| is_attempt(&app.domain.uia, auth)) {
         edge::rate_limit(app, Rate::Registration, request.call.client, None)?;
     }
     accounts.check_application(request.username.as_deref(), request.password.as_deref()).await?;
     app.domain.uia.check(request.uia(flows)).await
+}
+
+/// Whether this can guess a token or create an account. The last stage of a flow with a token does not count: the token
+/// did, and people behind one router register with few attempts.
+fn is_attempt(uia: &Uia, auth: &Value) -> bool {
+    let text = |field: &str| auth.get(field).and_then(Value::as_str);
+    let proved = || text("session").is_some_and(|session| uia.has_token(session));
+    text("type").is_some_and(|kind| kind != Stage::Dummy.name() || !proved())
 }
 
 async fn available(
