@@ -8,7 +8,7 @@ use hearth_base::Clock;
 use hearth_base::config::{self, Rate};
 
 use super::{fill, form_key, joins, path, token, with_tokens};
-use crate::harness::{Answer, PASSWORD, Person, World, json, v3};
+use crate::harness::{Answer, PASSWORD, Person, World, json, list, v3};
 
 fn for_one() -> NewRegistrationToken {
     NewRegistrationToken { uses_allowed: Some(1), ..NewRegistrationToken::default() }
@@ -310,6 +310,27 @@ async fn the_page_of_the_server_tells_a_family_what_it_needs_and_strangers_nothi
     assert!(!html.contains(env!("CARGO_PKG_VERSION")), "{html}");
     let german = world.anyone().get("/").header("accept-language", "de").await;
     assert!(german.html().contains("Dieser Server läuft."), "{}", german.html());
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn the_pages_tell_of_element_x_what_is_so() {
+    let world = with_tokens().await;
+    let token = token(&world, NewRegistrationToken::default()).await.token;
+    // It needs this to log in at all.
+    let versions = world.anyone().get("/_matrix/client/versions").await.ok();
+    assert_eq!(versions["unstable_features"]["org.matrix.simplified_msc3575"], true);
+    let ways = world.anyone().get(v3!("login")).await.ok();
+    assert!(list(&ways["flows"]).iter().any(|flow| flow["type"] == "m.login.password"), "{ways}");
+    // It creates accounts by OAuth 2.0 only.
+    let has_oauth = world.anyone().get("/_matrix/client/v1/auth_metadata").await.status == 200;
+    let joined = joins(world.anyone(), &token, "bob").await;
+    let pages = [world.anyone().get("/").await, world.anyone().get(path(&token)).await, joined];
+    for page in &pages {
+        let html = page.html();
+        assert!(html.contains(">Element X</a> (Android, iPhone)"), "{html}");
+        assert_eq!(html.contains("but cannot create one on this server"), !has_oauth, "{html}");
+    }
     world.ends().await;
 }
 

@@ -1,5 +1,5 @@
-//! The apps that the pages recommend. This is the only place that decides which of them work with this server: change
-//! `works` when the server learns what one needs.
+//! The apps that the pages recommend. This is the only place that decides what of them works with this server: change
+//! `limit` when the server learns what one needs.
 
 use super::markup::Link;
 use super::strings::Strings;
@@ -10,42 +10,42 @@ pub(crate) struct ChatApp {
     pub(crate) name: &'static str,
     /// Where it runs.
     pub(crate) runs_on: fn(&Strings) -> &'static str,
-    /// Whether it works with this server today.
-    pub(crate) works: bool,
+    /// What a beginner would expect of it and this server does not let it do.
+    pub(crate) limit: Option<fn(&Strings) -> &'static str>,
     /// Where to get it.
     home: &'static str,
     /// The login page of the app in a browser. `{server}` and `{user}` are replaced, percent-encoded.
     login: Option<&'static str>,
 }
 
-/// The apps, the simplest for beginners first; those that do not work yet last.
+/// The apps, the simplest for beginners first; those with a limit last.
 pub(crate) const APPS: &[ChatApp] = &[
     ChatApp {
         name: "FluffyChat",
         runs_on: |strings| strings.phone_and_computer,
-        works: true,
+        limit: None,
         home: "https://fluffychat.im/",
         login: None,
     },
     ChatApp {
         name: "Element",
         runs_on: |strings| strings.computer_and_browser,
-        works: true,
+        limit: None,
         home: "https://element.io/download",
         login: Some("https://app.element.io/#/login"),
     },
     ChatApp {
         name: "Cinny",
         runs_on: |strings| strings.computer_and_browser,
-        works: true,
+        limit: None,
         home: "https://cinny.in/",
         login: Some("https://app.cinny.in/login/{server}/?username={user}"),
     },
-    // It creates accounts and logs in by OAuth 2.0, which this server does not have yet.
+    // It logs in with a password where a server has no OAuth 2.0, which is the only way in which it creates accounts.
     ChatApp {
         name: "Element X",
         runs_on: |strings| strings.phone,
-        works: false,
+        limit: Some(|strings| strings.app_only_signs_in),
         home: "https://element.io/download",
         login: None,
     },

@@ -162,10 +162,6 @@ fn apps(content: &mut Markup, strings: &Strings, server: &str, user: &str) {
 
 fn app_item(item: &mut Markup, strings: &Strings, app: &ChatApp, (server, user): (&str, &str)) {
     let runs_on = (app.runs_on)(strings);
-    if !app.works {
-        let text = format!("{} ({runs_on}): {}", app.name, strings.app_not_yet);
-        return item.text_element(Tag::Small, &[], &text);
-    }
     match app.home() {
         Some(home) => item.link(&home, app.name),
         None => item.text(app.name),
@@ -174,6 +170,10 @@ fn app_item(item: &mut Markup, strings: &Strings, app: &ChatApp, (server, user):
     if let Some(login) = app.login(server, user) {
         item.text(" · ");
         item.link(&login, &fill(strings.in_browser, &[("app", app.name)]));
+    }
+    if let Some(limit) = app.limit {
+        item.text(": ");
+        item.text_element(Tag::Small, &[], limit(strings));
     }
 }
 
