@@ -124,6 +124,8 @@ impl GroupCalls {
              \x20   network_mode: host\n\
              \x20   read_only: true\n\
              \x20   cap_drop: [ALL]\n\
+             \x20   # The key may belong to the user who ran `hearth setup`.\n\
+             \x20   cap_add: [DAC_READ_SEARCH]\n\
              \x20   security_opt: [\"no-new-privileges:true\"]\n\
              \x20   volumes:\n\
              \x20     - {folder}:{folder}:ro\n\
@@ -205,7 +207,9 @@ mod tests {
         assert!(yaml.text.contains("node_ip: 198.41.0.4") && yaml.text.contains("auto_create: false"), "{}", yaml.text);
         assert!(yaml.text.contains("excludes:\n      - docker0\n"), "{}", yaml.text);
         assert!(yaml.text.contains("https://family.example/_matrix/livekit/jwt/sfu_webhook"), "{}", yaml.text);
-        assert!(named("compose.yaml").text.contains(":v1."), "a pinned version");
+        let compose = &named("compose.yaml").text;
+        assert!(compose.contains(":v1."), "a pinned version");
+        assert!(compose.contains("cap_add: [DAC_READ_SEARCH]"), "without it the container's root reads no key of a user");
         let mut settings = Settings::parse("").unwrap();
         calls.apply(&mut settings, false);
         assert!(settings.text().contains(&key.path.display().to_string()), "{}", settings.text());
