@@ -150,8 +150,8 @@ impl Accounts {
                  that until the server stops; `registration.mode` = \"token\" in the configuration changes it for good.",
             ),
             RegistrationMode::Open => Some(
-                "Registration is open: clients ask for no token. To require one, set `registration.mode` to \"token\" \
-                 and restart the server.",
+                "Registration is open: clients ask for no token. `registration.mode` = \"token\" in the configuration requires \
+                 one; `systemctl reload hearth` (SIGHUP) applies it.",
             ),
             RegistrationMode::Closed | RegistrationMode::Token => None,
         }
