@@ -9,8 +9,10 @@ import traceback
 
 import arm64
 import first_message
+import image
 import offline
 import packages
+import release
 import service
 import site_recipes
 import updates
@@ -22,6 +24,8 @@ POINTS = [
     *first_message.POINTS,
     *updates.POINTS,
     *site_recipes.POINTS,
+    *release.POINTS,
+    *image.POINTS,
     *arm64.POINTS,
 ]
 
