@@ -209,7 +209,10 @@ mod tests {
         assert!(yaml.text.contains("https://family.example/_matrix/livekit/jwt/sfu_webhook"), "{}", yaml.text);
         let compose = &named("compose.yaml").text;
         assert!(compose.contains(":v1."), "a pinned version");
-        assert!(compose.contains("cap_add: [DAC_READ_SEARCH]"), "without it the container's root reads no key of a user");
+        assert!(
+            compose.contains("cap_add: [DAC_READ_SEARCH]"),
+            "without it the container's root reads no key of a user"
+        );
         let mut settings = Settings::parse("").unwrap();
         calls.apply(&mut settings, false);
         assert!(settings.text().contains(&key.path.display().to_string()), "{}", settings.text());

@@ -111,7 +111,8 @@ impl Worker {
         let next = self.server.next_timeout_ms().map(|at| Duration::from_millis(at.saturating_sub(self.now_ms)));
         let sweeping = (!self.streams.is_empty() || next.is_some()).then_some(SWEEP);
         let polling = self.request_polling.iter().map(|request_polling| request_polling.until_next_poll(self.now_ms));
-        let held = self.held.as_ref().map(|_| Duration::from_millis(FIRST_DISCOVERY_MS_MAX.saturating_sub(self.now_ms)));
+        let held =
+            self.held.as_ref().map(|_| Duration::from_millis(FIRST_DISCOVERY_MS_MAX.saturating_sub(self.now_ms)));
         [next, sweeping, held].into_iter().chain(polling).flatten().min()
     }
 
