@@ -12,6 +12,10 @@ const PUSHERS: usize = 4;
 const MESSAGES: usize = 45;
 /// Messages between two kills.
 const BETWEEN: usize = 15;
+/// Messages that are sent again.
+const REPEATED: usize = 4;
+/// How long the next one may take to come.
+const SILENCE: Duration = Duration::from_secs(3);
 
 #[tokio::test]
 async fn notifications_survive_kills() {
@@ -55,6 +59,46 @@ async fn notifications_survive_kills() {
         assert_eq!(firsts, (0..MESSAGES).map(|number| number.to_string()).collect::<Vec<_>>());
     }
     alice.post(v3!("logout"), json!({})).await.ok();
+    process.stops_well().await;
+    process.check_database();
+}
+
+/// The second crash comes while the notifications are sent again that the first one left unrecorded, after each of them.
+#[tokio::test]
+async fn a_crash_amid_repeated_notifications_makes_no_third() {
+    let mut process = Process::with("[push]\nallowed_ranges = [\"127.0.0.0/8\"]\n");
+    process.start().await;
+    let alice = Person::registers(process.client(), "alice").await;
+    let bob = Person::registers(process.client(), "bob").await;
+    let room = alice.creates_room_with(&[&bob]).await;
+    let gateway = Gateway::opens().await;
+    gateway.notifies(&bob, "key0").await;
+    let mut wanted = 0;
+    for taken in 0..=REPEATED {
+        gateway.now(|_, _| Reply::Takes);
+        for number in 0..REPEATED {
+            alice.sends(&format!("{taken}-{number}")).in_room(&room).await;
+        }
+        wanted += REPEATED;
+        gateway.sees(|gateway| counts(gateway, 0).len() == wanted).await;
+        process.kill();
+        // Takes so many of them again, and is silent at the next one, until which nothing else is sent.
+        let asked = gateway.asked().len();
+        gateway.now(move |_, request| if request < asked + taken { Reply::Takes } else { Reply::Sleeps });
+        process.start().await;
+        // Fewer come if some were recorded before the first kill; the reader must have them all then.
+        let silent = gateway.sees(|gateway| gateway.asked().len() > asked + taken);
+        tokio::time::timeout(SILENCE, silent).await.ok();
+        process.kill();
+        gateway.now(|_, _| Reply::Takes);
+        process.start().await;
+        // The last of the step, so that nothing of it is in flight any more.
+        alice.sends(&format!("{taken}-last")).in_room(&room).await;
+        wanted += 1;
+        gateway.sees(|gateway| counts(gateway, 0).len() == wanted).await;
+        let counts = counts(&gateway, 0);
+        assert!(counts.values().all(|times| *times <= 2), "{taken} repeated before the second crash: {counts:?}");
+    }
     process.stops_well().await;
     process.check_database();
 }

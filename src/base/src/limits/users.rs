@@ -97,7 +97,8 @@ pub const PUSHES_PER_GATEWAY_MAX: usize = 8;
 pub const PUSHES_AT_ONCE_MAX: usize = 32;
 /// A request to a push gateway that takes longer does not count towards [`PUSHES_AT_ONCE_MAX`] any more.
 pub const PUSH_SLOW_WAIT: Duration = Duration::from_secs(3);
-/// How long deliveries are in memory only before they are recorded: those are repeated after a crash.
+/// How long deliveries are in memory only before they are recorded: those are repeated after a crash. What is repeated is
+/// recorded at once.
 pub const PUSH_SETTLE_WAIT: Duration = Duration::from_secs(1);
 /// The wait after the first failure of a push gateway, in milliseconds. It doubles up to `BACKOFF_MS_MAX`.
 pub const PUSH_RETRY_MS: u64 = 1_000;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hearth_base::{Backoff, Millis, limits};
+use hearth_base::{Backoff, Millis, Position, limits};
 use hearth_store::ids::{EventSn, UserSn};
 use hearth_store::tables::pushers::{PushProgress, PusherKey, PusherRow};
 use parking_lot::Mutex;
@@ -38,6 +38,10 @@ struct State {
     progress: PushProgress,
     /// The progress in the database.
     saved: PushProgress,
+    /// What is neither recorded as delivered nor after this position may have been sent before the last crash.
+    doubtful_upto: i64,
+    /// The position of the newest event that the gateway took.
+    taken: i64,
     set_ms: Millis,
     /// Failures since the last success.
     failures: u32,
@@ -48,8 +52,11 @@ struct State {
 }
 
 impl Live {
-    pub(super) fn new(row: PusherRow) -> Self {
+    /// `begun` is the newest position when delivery began.
+    pub(super) fn new(row: PusherRow, begun: Position) -> Self {
         let state = State {
+            doubtful_upto: begun.as_i64(),
+            taken: row.progress.upto,
             saved: row.progress.clone(),
             progress: row.progress,
             set_ms: row.set_ms,
@@ -93,11 +100,17 @@ impl Live {
         state.progress.upto = state.progress.upto.max(upto);
     }
 
-    /// Notes that the gateway took a notification with an unread count. Returns whether it had failed before.
-    pub(super) fn succeeded(&self, badge: Option<u64>, now_ms: Millis) -> bool {
+    /// Notes that the gateway took a notification with an unread count, of the event at `ord` unless it was of the count
+    /// only. Returns whether it had failed before.
+    pub(super) fn succeeded(&self, ord: Option<i64>, badge: Option<u64>, now_ms: Millis) -> bool {
         let mut state = self.state.lock();
         (state.failures, state.retry_at_ms, state.refused) = (0, None, None);
+        if let Some(ord) = ord {
+            state.taken = state.taken.max(ord);
+        }
         let progress = &mut state.progress;
+        // Together with the rest, so that no record of the success is without the position.
+        progress.upto = progress.upto.max(ord.unwrap_or(0));
         progress.badge = badge.or(progress.badge);
         progress.delivered_ms = Some(now_ms);
         progress.error = None;
@@ -137,6 +150,14 @@ impl Live {
     /// Returns when the pusher was set again, or an attempt was asked for.
     pub(super) async fn poked(&self) {
         self.poke.notified().await;
+    }
+
+    /// The progress to record before anything else is sent: a notification that may have been sent before the last crash
+    /// was taken again, and the database does not know it.
+    pub(super) fn doubtful(&self) -> Option<PushProgress> {
+        let state = self.state.lock();
+        let doubtful = state.saved.upto + 1..=state.doubtful_upto;
+        doubtful.contains(&state.taken).then(|| state.progress.clone())
     }
 
     /// The progress to record; none if the database has it, or if nothing was sent since and fewer positions than

@@ -4,7 +4,13 @@
 //! in the timelines when it is sent, by the user's push rules. So a message writes nothing for its receivers, a gateway
 //! that is away loses nothing, and what the user has read or what was redacted meanwhile is not sent. The position advances
 //! after the gateway's answer, and is recorded within a second together with those of all pushers: what was sent within
-//! that second before a crash is sent again.
+//! that second before a crash is sent again. After a start, each notification that may have been sent before is recorded
+//! before the next one is sent to the same pusher.
+//!
+//! So none is lost, and with any number of crashes each is taken at most twice, with one exception per pusher and crash:
+//! the notification in flight. A crash between the gateway's answer and the commit of its record looks like one before the
+//! request, so a server that loses none must send it again. Only a gateway that knows what it has taken could tell; apps
+//! can, by `event_id`.
 //!
 //! Each pusher has a task of its own, which sends one notification at a time, in order. It sleeps without a timer until
 //! something changes for its user, so users without pushers cost nothing.
@@ -27,12 +33,12 @@ use std::sync::{Arc, OnceLock};
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, Fuse, FutureExt};
 use futures_util::stream::FuturesUnordered;
-use hearth_base::Result;
+use hearth_base::{Position, Result};
 use hearth_base::limits::users::{PUSH_PASSED_POSITIONS_MAX, PUSH_SETTLE_WAIT, PUSH_STOP_WAIT, PUSH_TROUBLE_WAIT};
 use hearth_core::ports::PushGateways;
 use hearth_rooms::RoomCore;
 use hearth_store::tables::pushers::{self, PusherRow};
-use hearth_store::{Lane, WriteTx};
+use hearth_store::{Lane, ReadTx, WriteTx};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -86,18 +92,21 @@ impl Delivery {
         let mut stopping = pin!(stopping);
         let mut works: FuturesUnordered<Work> = FuturesUnordered::new();
         let (mut settling, mut settle_at) = (pin!(Fuse::terminated()), None);
-        while let Err(error) = self.begin().await {
-            tracing::error!(%error, "Failed to prepare the delivery to pushers.");
+        let begun = loop {
+            match self.begin().await {
+                Ok(position) => break position,
+                Err(error) => tracing::error!(%error, "Failed to prepare the delivery to pushers."),
+            }
             tokio::select! {
                 () = &mut stopping => return,
                 () = tokio::time::sleep(PUSH_TROUBLE_WAIT) => {}
             }
-        }
+        };
         let mut adopting = pin!(self.rows().fuse());
         loop {
             tokio::select! {
                 () = &mut stopping => break,
-                rows = &mut adopting => self.adopt(rows, &works),
+                rows = &mut adopting => self.adopt(rows, begun, &works),
                 () = self.core.notifier.pushers_news() => adopting.set(self.rows().fuse()),
                 Some(gone) = works.next() => {
                     self.live.lock().remove(&gone);
@@ -123,17 +132,22 @@ impl Delivery {
         self.settle(1).await;
     }
 
-    /// Lets pushers from before there was delivery begin now: what came before is not news any more.
-    async fn begin(&self) -> Result<()> {
+    /// Lets pushers from before there was delivery begin now: what came before is not news any more. Returns the newest
+    /// position, up to which notifications may have been sent before a crash.
+    async fn begin(&self) -> Result<Position> {
         let write = |tx: &mut WriteTx<'_>| {
             let at = tx.position();
             pushers::start(tx.tx(), at)
         };
-        let has_old = self
-            .core
-            .store
-            .read("pushers_old", |tx| Ok(pushers::all(tx.tx())?.iter().any(|row| row.progress.upto < 0)));
-        if has_old.await? { self.core.store.write("pushers_start", write).await } else { Ok(()) }
+        let read = |tx: &mut ReadTx<'_>| {
+            let has_old = pushers::all(tx.tx())?.iter().any(|row| row.progress.upto < 0);
+            Ok((tx.position(), has_old))
+        };
+        let (position, has_old) = self.core.store.read("pushers_old", read).await?;
+        if has_old {
+            self.core.store.write("pushers_start", write).await?;
+        }
+        Ok(position)
     }
 
     async fn rows(&self) -> Result<Vec<PusherRow>> {
@@ -142,7 +156,7 @@ impl Delivery {
 
     /// Starts the tasks of new pushers, and ends the wait of those that were set again. Tasks of pushers that are gone end
     /// by themselves: each reads its row before it sends.
-    fn adopt(self: &Arc<Self>, rows: Result<Vec<PusherRow>>, works: &FuturesUnordered<Work>) {
+    fn adopt(self: &Arc<Self>, rows: Result<Vec<PusherRow>>, begun: Position, works: &FuturesUnordered<Work>) {
         let rows = match rows {
             Ok(rows) => rows,
             Err(error) => return tracing::error!(%error, "Failed to read the pushers."),
@@ -154,7 +168,7 @@ impl Delivery {
                 Entry::Occupied(known) => known.get().set_at(set_ms),
                 Entry::Vacant(place) => {
                     let (this, id) = (Arc::clone(self), place.key().clone());
-                    let live = place.insert(Arc::new(Live::new(row))).clone();
+                    let live = place.insert(Arc::new(Live::new(row, begun))).clone();
                     works.push(Box::pin(async move {
                         this.work(&id, &live).await;
                         id

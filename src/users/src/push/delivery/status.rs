@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hearth_base::limits::users::PUSH_AGE_MS_MAX;
-use hearth_base::{Error, Millis, Result, boxed};
+use hearth_base::{Error, Millis, Position, Result, boxed};
 use hearth_store::tables::pushers::{self, PushProgress, PusherRow};
 use hearth_store::tables::users;
 use parking_lot::Mutex;
@@ -81,14 +81,14 @@ impl Delivery {
         for (row, name) in rows {
             let (pusher, id) = (self.status(&row, name), PusherId::of(&row));
             let known = self.live.lock().get(&id).cloned();
-            let live = known.unwrap_or_else(|| Arc::new(Live::new(row)));
+            let live = known.unwrap_or_else(|| Arc::new(Live::new(row, Position::ZERO)));
             let (taken, answer) = match self.compose_badge(&id, &badges).await? {
                 Composed::Nothing => (false, "nothing was sent: it is switched off, or wants no counts".to_owned()),
                 Composed::Gone => (false, "the pusher has just been removed".to_owned()),
                 Composed::Notice(notice) => {
                     let answer = self.send(&id, &notice).await;
                     let words = words(&answer);
-                    self.learn(&id, &live, &notice, answer).await?;
+                    self.learn(&id, &live, (&notice, None), answer).await?;
                     words
                 }
             };

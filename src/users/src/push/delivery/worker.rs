@@ -73,6 +73,8 @@ impl Delivery {
     }
 
     async fn round(&self, id: &PusherId, live: &Live, badges: &Arc<Mutex<Badges>>) -> Result<Round> {
+        // Where the last attempt to record failed.
+        self.confirm(id, live).await?;
         let Some(gathered) = self.gather(id, live.upto()).await? else { return Ok(Round::Gone) };
         for candidate in &gathered.candidates {
             let delivered = match self.actions(&gathered.rules, candidate).await? {
@@ -80,7 +82,10 @@ impl Delivery {
                 None => Delivered::Done,
             };
             match delivered {
-                Delivered::Done => self.advance(live, candidate.ord),
+                Delivered::Done => {
+                    self.advance(live, candidate.ord);
+                    self.confirm(id, live).await?;
+                }
                 Delivered::Failed => return Ok(Round::Failed),
                 Delivered::Gone => return Ok(Round::Gone),
             }
@@ -104,6 +109,17 @@ impl Delivery {
         if live.unsaved(PUSH_PASSED_POSITIONS_MAX).is_some() {
             self.unsettled.notify_one();
         }
+    }
+
+    /// Records a second delivery at once: a second crash within the second until [`Delivery::run`] records would make a
+    /// third of it.
+    async fn confirm(&self, id: &PusherId, live: &Live) -> Result<()> {
+        let Some(progress) = live.doubtful() else { return Ok(()) };
+        let (id, recorded) = (id.clone(), progress.clone());
+        let write = move |tx: &mut WriteTx<'_>| pushers::set_progress(tx.tx(), id.key(), &recorded);
+        self.core.store.write("pusher_settle", write).await?;
+        live.saved(&progress);
+        Ok(())
     }
 
     /// The actions of the rule that matches an event, if it notifies.
@@ -139,7 +155,7 @@ impl Delivery {
                 let now_ms = self.core.now_ms();
                 let is_refused = matches!(answer, GatewayAnswer::Refused(_))
                     && now_ms.saturating_sub(live.refused(candidate.event.sn, now_ms)) >= PUSH_REFUSED_MS_MAX;
-                let delivered = self.learn(id, live, &notice, answer).await?;
+                let delivered = self.learn(id, live, (&notice, Some(candidate.ord)), answer).await?;
                 if is_refused {
                     tracing::info!(
                         gateway = notice.host(),
@@ -158,25 +174,25 @@ impl Delivery {
         match self.compose_badge(id, badges).await? {
             Composed::Notice(notice) if notice.badge.is_some_and(|badge| badge < last) => {
                 let answer = self.send(id, &notice).await;
-                self.learn(id, live, &notice, answer).await
+                self.learn(id, live, (&notice, None), answer).await
             }
             Composed::Gone => Ok(Delivered::Gone),
             Composed::Notice(_) | Composed::Nothing => Ok(Delivered::Done),
         }
     }
 
-    /// Draws the conclusions from a gateway's answer.
+    /// Draws the conclusions from a gateway's answer to a notification of the event at a position, or of the count only.
     pub(super) async fn learn(
         &self,
         id: &PusherId,
         live: &Live,
-        notice: &Notice,
+        (notice, ord): (&Notice, Option<i64>),
         answer: GatewayAnswer,
     ) -> Result<Delivered> {
         let (now_ms, gateway) = (self.core.now_ms(), notice.host());
         match answer {
             GatewayAnswer::Taken => {
-                if live.succeeded(notice.badge, now_ms) {
+                if live.succeeded(ord, notice.badge, now_ms) {
                     tracing::info!(gateway, "A push gateway takes notifications again.");
                 }
                 self.unsettled.notify_one();
