@@ -6,7 +6,6 @@ import pathlib
 import subprocess
 import tempfile
 
-import packages
 from packages import ROOT
 
 EPOCH = "1700000000"
@@ -49,7 +48,7 @@ def tarball(_folder, _debs):
         made = []
         for source, umask, more in zip(sources, (0o022, 0o077), ({}, {"TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8"}), strict=True):
             program = pathlib.Path(folder) / f"program-{umask}"
-            subprocess.run(["strip", "-o", program, packages.program()], check=True)
+            program.write_bytes(b"any program" * 1_000)
             program.chmod(0o777 & ~umask)
             done = subprocess.run(
                 [source / "packaging/tarball", "hearth-0", program, manuals],
