@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) undo: Option<Undo>,
     /// Seconds since the start.
     pub(crate) ticks: u64,
+    /// The tick of the latest status report.
+    pub(crate) reported: u64,
     /// Whether anything changed since the last frame.
     pub(crate) dirty: bool,
     pub(crate) quit: bool,
@@ -140,6 +142,8 @@ impl State {
 impl Shared {
     /// How long a notice is shown, in seconds.
     const NOTICE_S: u64 = 8;
+    /// Seconds without a status report after which the server counts as silent: two reports are missing.
+    const SILENT_S: u64 = 12;
 
     fn new(settings: Settings, size: (u16, u16)) -> Self {
         Self {
@@ -154,6 +158,7 @@ impl Shared {
             notice: None,
             undo: None,
             ticks: 0,
+            reported: 0,
             dirty: true,
             quit: false,
             pending: Pending::default(),
@@ -166,6 +171,11 @@ impl Shared {
     /// clock of its own, because "last seen" would be wrong if the two clocks differ.
     pub(crate) fn now_ms(&self) -> u64 {
         self.status.as_ref().map_or(0, |status| status.now_ms)
+    }
+
+    /// Whether the server, which accepts requests, has left them without a response: it hangs, or has too much to do.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.is_up() && self.ticks.saturating_sub(self.reported) >= Self::SILENT_S
     }
 
     /// Whether the last request got a response.
@@ -217,6 +227,8 @@ impl Shared {
 fn reported(state: &mut State, status: Status) {
     let shared = &mut state.shared;
     shared.dirty |= shared.status.as_ref() != Some(&status);
+    shared.dirty |= shared.is_silent();
+    shared.reported = shared.ticks;
     shared.history.push(&status);
     shared.status = Some(status);
 }

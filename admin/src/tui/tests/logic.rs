@@ -223,6 +223,21 @@ fn an_unchanged_state_needs_no_redraw() {
 }
 
 #[test]
+fn a_server_that_hangs_is_no_healthy_one() {
+    let mut state = sample_state();
+    // It accepts requests, and the reports are late.
+    let asked = seconds(&mut state, 11);
+    assert!(!shown(&mut state, 80, 24).contains("silent"));
+    state.shared.dirty = false;
+    seconds(&mut state, 1);
+    assert!(state.shared.dirty, "drawn without a key");
+    let screen = shown(&mut state, 80, 24);
+    assert!(screen.contains("silent") && screen.contains("The server does not answer."), "{screen}");
+    answer(&mut state, asked, "GET /api/v1/status", sample_status());
+    assert!(!shown(&mut state, 80, 24).contains("silent"));
+}
+
+#[test]
 fn the_first_request_is_the_status() {
     let mut state = State::new(SETTINGS, (80, 24));
     assert_eq!(sent(&begin(&mut state)), ["GET /api/v1/status"]);

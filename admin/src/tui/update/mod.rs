@@ -12,6 +12,7 @@ use crossterm::event::KeyEvent;
 use super::request::Answer;
 use super::screen::{Event, ScreenId};
 use super::state::{Effect, State};
+use super::strings;
 
 /// Interval between status reports, in seconds.
 const STATUS_EVERY_S: u64 = 5;
@@ -56,6 +57,7 @@ pub(crate) fn begin(state: &mut State) -> Vec<Effect> {
 
 fn tick(state: &mut State) {
     let shared = &mut state.shared;
+    let was_silent = shared.is_silent();
     shared.ticks += 1;
     let now = shared.ticks;
     if shared.notice.as_ref().is_some_and(|notice| notice.until <= now) {
@@ -64,6 +66,9 @@ fn tick(state: &mut State) {
     }
     if shared.undo.as_ref().is_some_and(|undo| undo.until <= now) {
         shared.undo = None;
+    }
+    if shared.is_silent() && !was_silent {
+        shared.notify_error(strings::SILENT_NOTICE);
     }
     let is_up = shared.is_up();
     let every = if is_up { STATUS_EVERY_S } else { RETRY_EVERY_S };

@@ -68,6 +68,7 @@ fn rule(shared: &Shared, columns: usize, theme: Theme) -> Line<'static> {
 fn lamp(shared: &Shared, theme: Theme) -> (&'static str, Style) {
     match (&shared.link, &shared.status) {
         (Link::Down(_), _) => (strings::UNREACHABLE, theme.danger()),
+        _ if shared.is_silent() => (strings::SILENT, theme.warning()),
         (Link::Connecting, _) | (_, None) => ("...", theme.dim()),
         (Link::Up, Some(status)) => {
             let worst = status.problems.iter().map(|problem| problem.level).max().unwrap_or(HealthLevel::Ok);
