@@ -103,6 +103,12 @@ async fn old_clients_find_things_at_old_paths() {
     alice.get("/_matrix/client/r0/sync").await.ok();
     alice.get("/_matrix/client/r0/account/whoami").await.ok();
     alice.get("/_matrix/client/r0/pushrules/").await.ok();
+    // Hydrogen signs its device there.
+    alice.post("/_matrix/client/r0/keys/signatures/upload", json!({})).await.ok();
+    alice.get("/_matrix/client/unstable/thirdparty/protocols").await.ok();
+    let versions = alice.get("/_matrix/client/versions").await.ok();
+    assert!(list(&versions["versions"]).contains(&json!("r0.5.0")), "{versions}");
+    assert_eq!(versions["unstable_features"]["uk.half-shot.msc2666.query_mutual_rooms"], true);
     let by_query = world.anyone().get(v3!("account/whoami")).query(&[("access_token", &alice.token)]).await.ok();
     assert_eq!(by_query["user_id"], alice.id.as_str());
     world.ends().await;

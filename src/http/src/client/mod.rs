@@ -51,7 +51,7 @@ mod threepids;
 mod to_device;
 mod typing;
 mod user_directory;
-mod versions;
+pub(crate) mod versions;
 mod voip;
 
 pub(crate) use media::body as media_body;

@@ -10,9 +10,12 @@ use crate::App;
 use crate::edge::Rate;
 use crate::route::{Endpoint, Ruma};
 
+/// A path that Element iOS calls.
+const OLD_PATHS: &[&str] = &["/_matrix/client/unstable/user/{user_id}/openid/request_token"];
+
 /// The endpoints of this file.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    vec![Endpoint::new(request_token).rate(Rate::Other).appservices()]
+    vec![Endpoint::new(request_token).also_at(OLD_PATHS).rate(Rate::Other).appservices()]
 }
 
 async fn request_token(

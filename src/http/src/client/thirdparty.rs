@@ -14,14 +14,18 @@ use crate::App;
 use crate::respond::Json;
 use crate::route::{Endpoint, Ruma};
 
+// Paths that Element iOS calls.
+const PROTOCOLS_BEFORE: &[&str] = &["/_matrix/client/unstable/thirdparty/protocols"];
+const USERS_BEFORE: &[&str] = &["/_matrix/client/unstable/thirdparty/user/{protocol}"];
+
 /// The endpoints of this file.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        Endpoint::new(protocols).all_but_locked(),
+        Endpoint::new(protocols).also_at(PROTOCOLS_BEFORE).all_but_locked(),
         Endpoint::new(protocol).all_but_locked(),
         Endpoint::new(locations).all_but_locked(),
         Endpoint::new(locations_of_alias).all_but_locked(),
-        Endpoint::new(users).all_but_locked(),
+        Endpoint::new(users).also_at(USERS_BEFORE).all_but_locked(),
         Endpoint::new(users_of_id).all_but_locked(),
     ]
 }

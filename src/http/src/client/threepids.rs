@@ -12,14 +12,14 @@ use ruma::api::client::account::{
 use crate::App;
 use crate::route::{Endpoint, Ruma};
 
-/// The endpoints of this file.
+/// The endpoints of this file. Element iOS and Android call the unstable paths.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(list).all_but_locked(),
-        Endpoint::new(add).uia().suspended().appservices(),
-        Endpoint::new(bind).suspended().appservices(),
-        Endpoint::new(delete).suspended().appservices(),
-        Endpoint::new(unbind).suspended().appservices(),
+        Endpoint::new(add).also_at(&["/_matrix/client/unstable/account/3pid/add"]).uia().suspended().appservices(),
+        Endpoint::new(bind).also_at(&["/_matrix/client/unstable/account/3pid/bind"]).suspended().appservices(),
+        Endpoint::new(delete).also_at(&["/_matrix/client/unstable/account/3pid/delete"]).suspended().appservices(),
+        Endpoint::new(unbind).also_at(&["/_matrix/client/unstable/account/3pid/unbind"]).suspended().appservices(),
         Endpoint::new(add_by_email),
         Endpoint::new(add_by_msisdn),
         Endpoint::new(password_by_email),

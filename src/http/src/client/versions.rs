@@ -6,14 +6,16 @@ use ruma::api::client::discovery::get_supported_versions as versions;
 use crate::App;
 use crate::route::{Endpoint, Ruma};
 
-/// Supported versions of the specification.
+/// Supported versions of the specification. The early ones too, as clients look for the very version that brought a
+/// feature: Element iOS loads members lazily only where it finds r0.5.0, and demands an identity server without r0.6.0.
 const VERSIONS: &[&str] = &[
-    "r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11", "v1.12",
-    "v1.13", "v1.14", "v1.15", "v1.16", "v1.17", "v1.18", "v1.19",
+    "r0.0.1", "r0.1.0", "r0.2.0", "r0.3.0", "r0.4.0", "r0.5.0", "r0.6.0", "r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4",
+    "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11", "v1.12", "v1.13", "v1.14", "v1.15", "v1.16", "v1.17",
+    "v1.18", "v1.19",
 ];
 
 /// Supported proposals that are not part of the specification, or not under these names.
-const UNSTABLE_FEATURES: &[&str] = &[
+pub(crate) const UNSTABLE_FEATURES: &[&str] = &[
     // Simplified sliding sync (MSC4186); Element X refuses a server without it.
     "org.matrix.simplified_msc3575",
     // Dehydrated devices.
@@ -22,6 +24,10 @@ const UNSTABLE_FEATURES: &[&str] = &[
     "org.matrix.msc3881",
     // Suspending and locking, from before 1.18.
     "uk.timedout.msc4323",
+    // Threads, part of 1.3: Element iOS looks at the name only.
+    "org.matrix.msc3440.stable",
+    // Mutual rooms, part of 1.19: matrix-js-sdk looks at the name only, and calls the unstable path.
+    "uk.half-shot.msc2666.query_mutual_rooms",
 ];
 
 /// The endpoints of this file.

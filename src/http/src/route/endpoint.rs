@@ -140,6 +140,16 @@ impl Endpoint {
         self
     }
 
+    /// Adds paths that are computed from those of the endpoint.
+    pub fn add(&mut self, paths: Vec<String>) {
+        self.paths.extend(paths.into_iter().map(Cow::Owned));
+    }
+
+    /// Its method and each of its paths.
+    pub fn names(&self) -> impl Iterator<Item = (&Method, &str)> {
+        self.paths.iter().map(|path| (&self.method, &**path))
+    }
+
     /// Replaces the endpoint's method.
     #[must_use]
     pub fn by(self, method: Method) -> Self {

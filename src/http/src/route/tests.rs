@@ -83,3 +83,42 @@ fn who_may_call_is_said_only_where_a_token_tells() {
         assert_eq!(endpoint.callers, Callers::default(), "{endpoint:?}");
     }
 }
+
+/// The rows of a table of docs/CLIENTS.md: the name in the first cell, and whether the last one answers yes.
+fn rows<'a>(document: &'a str, head: &str) -> Vec<(&'a str, bool)> {
+    let table = document.split(head).nth(1).expect("the table is there").lines().skip(1);
+    table
+        .map_while(|line| {
+            let cells: Vec<_> = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect();
+            let answer = cells.last()?;
+            assert!(*answer == "yes" || answer.starts_with("no: "), "{line}");
+            Some((cells.first()?.trim_matches('`'), *answer == "yes"))
+        })
+        .collect()
+}
+
+/// A path without the names of its parameters.
+fn shape(path: &str) -> String {
+    let parts = path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[test]
+fn old_names_are_served_as_the_document_tells() {
+    let document = include_str!("../../../../docs/CLIENTS.md");
+    let all = all();
+    let served: Vec<_> = all.iter().flat_map(Endpoint::names).map(|(m, path)| format!("{m} {}", shape(path))).collect();
+    let calls = rows(document, "| call | clients | served |\n");
+    assert!(calls.len() > 20, "{calls:?}");
+    for (call, yes) in calls {
+        assert_eq!(served.contains(&shape(call)), yes, "{call}");
+    }
+    let flags = rows(document, "| name | clients | advertised |\n");
+    assert!(flags.len() > 5, "{flags:?}");
+    for (flag, yes) in &flags {
+        assert_eq!(crate::client::versions::UNSTABLE_FEATURES.contains(flag), *yes, "{flag}");
+    }
+    for flag in crate::client::versions::UNSTABLE_FEATURES {
+        assert!(flags.contains(&(flag, true)), "{flag} is missing in docs/CLIENTS.md");
+    }
+}

@@ -28,7 +28,8 @@ use crate::auth::Authentication;
 use crate::route::{Endpoint, Ruma};
 
 /// The paths from before the endpoint required a token. Here they require one too, as on other servers.
-const CONFIG_BEFORE_1_11: &[&str] = &["/_matrix/media/r0/config", "/_matrix/media/v3/config"];
+const CONFIG_BEFORE_1_11: &[&str] =
+    &["/_matrix/media/r0/config", "/_matrix/media/v1/config", "/_matrix/media/v3/config"];
 /// A path that old bridges use and ruma does not list.
 const UPLOAD_BEFORE: &[&str] = &["/_matrix/media/v1/upload"];
 
