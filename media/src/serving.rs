@@ -3,6 +3,8 @@
 //! The bytes are untrusted, so a browser must never execute them on this server's origin. The caller decides
 //! which file to serve and to whom.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use crate::limits::FILE_NAME_BYTES_MAX;
 use crate::sniff::{FileKind, sniff};
 
@@ -15,6 +17,21 @@ pub const SAFE_HEADERS: &[(&str, &str)] = &[
     ("x-content-type-options", "nosniff"),
     ("cross-origin-resource-policy", "cross-origin"),
 ];
+
+/// What RFC 8187 percent-encodes in a `filename*`: all but its `attr-char`.
+const NOT_ATTR_CHAR: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'!')
+    .remove(b'#')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'^')
+    .remove(b'_')
+    .remove(b'`')
+    .remove(b'|')
+    .remove(b'~');
 
 /// Content types that may be shown inline (client-server API, "Serving inline content").
 const INLINE_TYPES: &[&str] = &[
@@ -93,7 +110,7 @@ pub fn content_disposition(disposition: Disposition, file_name: Option<&str>) ->
     if name.is_ascii() {
         format!("{kind}; filename=\"{quoted}\"")
     } else {
-        format!("{kind}; filename=\"{quoted}\"; filename*=UTF-8''{}", percent_encode(&name))
+        format!("{kind}; filename=\"{quoted}\"; filename*=UTF-8''{}", utf8_percent_encode(&name, &NOT_ATTR_CHAR))
     }
 }
 
@@ -124,22 +141,6 @@ fn shorten(name: &str) -> String {
         name.rfind('.').map(|dot| &name[dot..]).filter(|extension| extension.len() <= 16).unwrap_or_default();
     let stem = &name[..name.floor_char_boundary(FILE_NAME_BYTES_MAX - extension.len())];
     format!("{stem}{extension}")
-}
-
-/// Percent-encodes all but the `attr-char` of RFC 8187.
-fn percent_encode(text: &str) -> String {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let mut encoded = String::with_capacity(text.len() * 3);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            encoded.push(char::from(HEX[usize::from(byte >> 4)]));
-            encoded.push(char::from(HEX[usize::from(byte & 15)]));
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

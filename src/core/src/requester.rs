@@ -31,6 +31,30 @@ pub struct Requester {
 }
 
 impl Requester {
+    /// A user without a device and without any right or restriction, for work that no request of theirs does: counting
+    /// for a pusher, or an action resumed after a restart.
+    #[must_use]
+    pub fn without_device(user: UserSn, user_id: OwnedUserId) -> Self {
+        Self {
+            user,
+            user_id,
+            device: Self::no_device(user),
+            device_id: "".into(),
+            admin: false,
+            guest: false,
+            locked: false,
+            suspended: false,
+            appservice: None,
+        }
+    }
+
+    /// The device number of a requester without a device. Devices have positive numbers, so this one is unique to the
+    /// user and names no device.
+    #[must_use]
+    pub fn no_device(user: UserSn) -> DeviceSn {
+        DeviceSn(-user.0)
+    }
+
     /// `M_FORBIDDEN` when `user` is another user: for endpoints with the user id in the path.
     pub fn must_be(&self, user: &UserId) -> Result<()> {
         if *self.user_id == *user {

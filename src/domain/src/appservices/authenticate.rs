@@ -45,7 +45,7 @@ impl Appservices {
         if account.deactivated_ms.is_some() {
             return Err(refuse(Reason::UserDeactivated, "This account has been deactivated."));
         }
-        let (device, device_id) = device.unwrap_or_else(|| (no_device(account.user), "".into()));
+        let (device, device_id) = device.unwrap_or_else(|| (Requester::no_device(account.user), "".into()));
         Ok(Requester {
             user: account.user,
             user_id,
@@ -85,10 +85,4 @@ fn device(tx: &mut dyn hearth_store::engine::Tx, user: UserSn, id: &str) -> Resu
     };
     let row = known.ok_or_else(|| refuse(Reason::UnknownDevice, "The user has no device of the id in `device_id`."))?;
     Ok((row.sn, row.id.into()))
-}
-
-/// The device number of requests without a device. Devices have positive numbers, so this one is unique to the user and
-/// names no device.
-fn no_device(user: UserSn) -> DeviceSn {
-    DeviceSn(-user.0)
 }

@@ -9,8 +9,12 @@ use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_core::appservices::Registration;
 use hearth_federation::request::whole;
 use http::{Method, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
 use super::Appservices;
+
+/// What a path segment or a query value percent-encodes: all but the unreserved characters of RFC 3986.
+const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The answer of an application service, whatever its status.
 #[derive(Debug)]
@@ -72,17 +76,9 @@ impl From<Silence> for Error {
     }
 }
 
-/// Percent-encodes all but the unreserved characters of RFC 3986, for a path segment or a query value.
-pub(super) fn encoded(value: &str) -> String {
-    let mut out = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
+/// Percent-encodes a path segment or a query value.
+pub(super) fn encoded(value: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(value, &RESERVED)
 }
 
 impl Appservices {

@@ -11,7 +11,7 @@ use futures_util::stream::FuturesUnordered;
 use hearth_base::{Error, Result, limits};
 use hearth_core::Requester;
 use hearth_store::engine::Tx;
-use hearth_store::ids::{DeviceSn, UserSn};
+use hearth_store::ids::UserSn;
 use hearth_store::tables::durable_actions::{self as table, DurableActionRow};
 use hearth_store::tables::{accounts, users};
 use ruma::UserId;
@@ -125,17 +125,5 @@ pub(in crate::actions) fn without_device(tx: &mut dyn Tx, user: UserSn) -> Resul
     let user_id = UserId::parse(name).map_err(|error| Error::fault("reading a stored user id", error))?;
     let account = accounts::get(tx, user)?;
     let is_deactivated = account.is_none_or(|account| account.deactivated_ms.is_some());
-    let who = Requester {
-        user,
-        user_id,
-        // No device has this number: positions start at 1.
-        device: DeviceSn(0),
-        device_id: "".into(),
-        admin: false,
-        guest: false,
-        locked: false,
-        suspended: false,
-        appservice: None,
-    };
-    Ok((who, is_deactivated))
+    Ok((Requester::without_device(user, user_id), is_deactivated))
 }

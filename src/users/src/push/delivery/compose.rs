@@ -160,7 +160,7 @@ impl Delivery {
             match self.core.store.read_slow(name, read).await? {
                 (Ok(composed), _) => return Ok(composed),
                 (Err(behind), Some(user_id)) => {
-                    let requester = requester(id, user_id);
+                    let requester = Requester::without_device(id.user, user_id);
                     if !self.counter.count_in_pieces(&self.core, &requester, behind).await? {
                         return Ok(Composed::Nothing);
                     }
@@ -168,21 +168,6 @@ impl Delivery {
                 (Err(_), None) => return Ok(Composed::Gone),
             }
         }
-    }
-}
-
-/// The user of a pusher, for counting: they make no request.
-fn requester(id: &PusherId, user_id: OwnedUserId) -> Requester {
-    Requester {
-        user: id.user,
-        user_id,
-        device: hearth_store::ids::DeviceSn(id.user.0),
-        device_id: "".into(),
-        admin: false,
-        guest: false,
-        locked: false,
-        suspended: false,
-        appservice: None,
     }
 }
 
