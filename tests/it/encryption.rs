@@ -97,6 +97,26 @@ async fn a_one_time_key_cannot_be_replaced() {
 }
 
 #[tokio::test]
+async fn keys_that_their_device_has_not_signed_so_are_refused() {
+    let world = World::new().await;
+    let alice = world.register("alice").await;
+    let (mut keys, pair) = device_keys(&alice, 1);
+    let other = key_pair(&alice.device, 2);
+    keys["algorithms"] = json!(["changed"]);
+    alice.post(v3!("keys/upload"), json!({ "device_keys": keys })).await.refused(400, "M_INVALID_SIGNATURE");
+    uploads_keys(&alice, 1, 1).await;
+    // With the keys that the server has of the device.
+    let key = json!({ "key": base64(&[7; 32]) });
+    for (kind, name) in [("one_time_keys", "signed_curve25519:BBB"), ("fallback_keys", "signed_curve25519:CCC")] {
+        let wrong = json!({ kind: { name: signed(key.clone(), &alice.id, &other) } });
+        alice.post(v3!("keys/upload"), wrong).await.refused(400, "M_INVALID_SIGNATURE");
+        let right = json!({ kind: { name: signed(key.clone(), &alice.id, &pair) } });
+        alice.post(v3!("keys/upload"), right).await.ok();
+    }
+    world.ends().await;
+}
+
+#[tokio::test]
 async fn no_one_uploads_keys_for_another_device_or_person() {
     let world = World::new().await;
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);

@@ -56,18 +56,18 @@ impl Crypto {
             return Err(Error::invalid("The device id is empty, too long, or has a NUL character."));
         }
         upload.name.as_deref().map_or(Ok(()), check_name)?;
-        let owner = keys::UploadOwner { user: &who.user_id, device: &upload.device_id };
-        let checked = keys::CheckedUpload::new(&upload.keys, owner)?;
+        let Dehydrated { device_id, name, data, keys } = upload;
+        let checked = self.checked(who, &device_id, keys).await?;
         let (core, user, now_ms) = (self.core.clone(), who.user, self.core.now_ms());
         let write = move |tx: &mut WriteTx<'_>| {
             // First, so that the new device may reuse the ID of the old one.
             remove(&core, tx, user)?;
-            if devices::find(tx.tx(), user, upload.device_id.as_str())?.is_some() {
+            if devices::find(tx.tx(), user, device_id.as_str())?.is_some() {
                 // This also rolls back the removal above.
                 return Err(Error::invalid("One of your devices has that id already."));
             }
-            let device = devices::insert(tx, user, upload.device_id.as_str(), upload.name.as_deref(), now_ms)?;
-            dehydrated::set(tx.tx(), user, device, upload.data.json().get())?;
+            let device = devices::insert(tx, user, device_id.as_str(), name.as_deref(), now_ms)?;
+            dehydrated::set(tx.tx(), user, device, data.json().get())?;
             keys::store(&core, tx, user, device, &checked)
         };
         self.core.store.write("dehydrate", write).await

@@ -10,7 +10,11 @@ use crate::crypto::tests::world::{Device, World, key_pair, signed};
 
 fn check(device: &Device, upload: &KeysUpload) -> Result<CheckedUpload, Reason> {
     let owner = UploadOwner { user: &device.who.user_id, device: &device.who.device_id };
-    CheckedUpload::new(upload, owner).map_err(|error| error.reason().expect("a refusal, not a fault"))
+    let checked = CheckedUpload::new(upload, owner).and_then(|checked| {
+        checked.verify(None, owner)?;
+        Ok(checked)
+    });
+    checked.map_err(|error| error.reason().expect("a refusal, not a fault"))
 }
 
 #[tokio::test]
@@ -44,11 +48,11 @@ async fn device_keys_must_fit_their_device() {
         };
         assert_eq!(check(&alice, &upload).expect_err(what), expected, "{what}");
     }
-    // Clients verify the signature before they use the keys.
-    for signers in [vec![], vec![(&*alice.who.user_id, &other)]] {
+    // Without a signature it is for other clients to refuse them.
+    for (signers, expected) in [(vec![], None), (vec![(&*alice.who.user_id, &other)], Some(Reason::InvalidSignature))] {
         let upload =
             KeysUpload { device_keys: Some(signed(alice.device_keys_json(), &signers)), ..KeysUpload::default() };
-        assert!(check(&alice, &upload).is_ok());
+        assert_eq!(check(&alice, &upload).err(), expected);
     }
     assert!(check(&alice, &alice.upload(&["A"], &["F"])).is_ok());
 }
@@ -85,6 +89,33 @@ async fn one_time_keys_must_be_keys_and_small() {
             ..KeysUpload::default()
         };
         assert_eq!(check(&alice, &upload).expect_err(what), expected, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn signatures_of_the_device_must_fit_where_there_are_any() {
+    let alice = World::new().device("alice", "PHONE").await;
+    let (stored, other) = (alice.device_keys(), key_pair(Some("PHONE")));
+    let owner = UploadOwner { user: &alice.who.user_id, device: &alice.who.device_id };
+    let upload = |value: Value, signer: Option<&_>, is_fallback: bool| {
+        let signers: Vec<_> = signer.into_iter().map(|key| (&*alice.who.user_id, key)).collect();
+        let id = OwnedOneTimeKeyId::try_from("signed_curve25519:A").expect("an id");
+        let (one_time_keys, fallback_keys) = match is_fallback {
+            true => ([].into(), [(id, signed(value, &signers))].into()),
+            false => ([(id, signed(value, &signers))].into(), [].into()),
+        };
+        KeysUpload { device_keys: None, one_time_keys, fallback_keys }
+    };
+    for is_fallback in [false, true] {
+        let key = json!({ "key": "abc", "fallback": is_fallback });
+        for (signer, expected) in
+            [(Some(&alice.key), None), (Some(&other), Some(Reason::InvalidSignature)), (None, None)]
+        {
+            let checked = CheckedUpload::new(&upload(key.clone(), signer, is_fallback), owner).expect("well-formed");
+            let verified = checked.verify(Some(stored.json().get()), owner);
+            assert_eq!(verified.err().and_then(|error| error.reason()), expected);
+            assert!(checked.verify(None, owner).is_ok(), "no key is known to verify with");
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub use query::{KeysQuery, Queried};
 pub use serve::DevicesServed;
 pub use upload::KeysUpload;
 
-pub(super) use check::{CheckedUpload, UploadOwner, public_keys};
+pub(super) use check::{UploadOwner, public_keys};
 pub(super) use upload::store;
 
 /// One-time keys left by algorithm: `one_time_key_counts` of an upload, `device_one_time_keys_count` of a sync.

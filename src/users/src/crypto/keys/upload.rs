@@ -13,7 +13,7 @@ use hearth_store::tables::{device_keys, devices, one_time_keys};
 use ruma::canonical_json::CanonicalJsonObject;
 use ruma::encryption::{DeviceKeys, OneTimeKey};
 use ruma::serde::Raw;
-use ruma::{OneTimeKeyAlgorithm, OwnedOneTimeKeyId, UInt};
+use ruma::{DeviceId, OneTimeKeyAlgorithm, OwnedOneTimeKeyId, UInt};
 
 use super::check::{self, AlgorithmKey, CheckedUpload, UploadOwner};
 use super::counts;
@@ -36,8 +36,8 @@ impl Crypto {
     /// Stores keys of the requester's device and returns the number of one-time keys by algorithm. Uploading the same
     /// key again is allowed.
     ///
-    /// Refuses with `M_BAD_JSON`, `M_TOO_LARGE`, `M_INVALID_PARAM` (too many), and `M_UNKNOWN` when another key has the
-    /// one-time key's ID.
+    /// Refuses with `M_BAD_JSON`, `M_TOO_LARGE`, `M_INVALID_PARAM` (too many), `M_INVALID_SIGNATURE` when the device's own
+    /// signature on a key is wrong, and `M_UNKNOWN` when another key has the one-time key's ID.
     #[boxed]
     pub async fn upload_keys(
         &self,
@@ -52,13 +52,40 @@ impl Crypto {
             // Clients send an empty upload to read the counts: no write is needed.
             return self.core.store.read("keys_of_device", move |tx| counts(tx.tx(), device)).await;
         }
-        let checked = CheckedUpload::new(&upload, UploadOwner { user: &who.user_id, device: &who.device_id })?;
+        let checked = self.checked(who, &who.device_id, upload).await?;
         let core = self.core.clone();
         let write = move |tx: &mut WriteTx<'_>| {
             store(&core, tx, user, device, &checked)?;
             counts(tx.tx(), device)
         };
         self.core.store.write("keys_upload", write).await
+    }
+}
+
+impl Crypto {
+    /// Validates an upload for a device of the requester, signatures included, on a thread that may take its time.
+    pub(in crate::crypto) async fn checked(
+        &self,
+        who: &Requester,
+        device: &DeviceId,
+        upload: KeysUpload,
+    ) -> Result<CheckedUpload> {
+        let stored = match &upload.device_keys {
+            Some(_) => None,
+            // An identity that is replaced at the same time makes the one-time keys useless anyhow, and clears them.
+            None => {
+                let (user, sn) = (who.user, who.device);
+                self.core.store.read("keys_of_device", move |tx| device_keys::get(tx.tx(), user, sn)).await?
+            }
+        };
+        let (user_id, device) = (who.user_id.clone(), device.to_owned());
+        let checking = tokio::task::spawn_blocking(move || {
+            let owner = UploadOwner { user: &user_id, device: &device };
+            let checked = CheckedUpload::new(&upload, owner)?;
+            checked.verify(stored.as_deref(), owner)?;
+            Ok(checked)
+        });
+        checking.await.map_err(|error| Error::fault("checking uploaded keys", error))?
     }
 }
 
