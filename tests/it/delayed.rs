@@ -268,8 +268,18 @@ async fn what_cannot_be_sent_is_said_so() {
     let room = room_for_calls(&alice, &[&bob]).await;
     let kicked = delay_id(&sets_later(&bob, &room, "b", 500, json!({ "a": 1 })).await);
     let body = json!({ "delay": LONG_MS, "state_key": "", "content": { "name": "Bob's" } });
+    // What its sender could not send now cannot be scheduled.
+    asks_later(&bob, &room, "m.room.name", "n", body.clone()).await.refused(403, "M_FORBIDDEN");
+    let said = alice.sends("mine").in_room(&room).await;
+    let redaction = json!({ "delay": LONG_MS, "content": { "redacts": said } });
+    asks_later(&bob, &room, "m.room.redaction", "r", redaction).await.refused(403, "M_FORBIDDEN");
+    let levels = alice.state_of(&room, "m.room.power_levels", "").await;
+    let mut raised = levels.clone();
+    raised["users"][&bob.id] = json!(50);
+    alice.sets("m.room.power_levels", "", raised).in_room(&room).await;
     let powerless = delay_id(&asks_later(&bob, &room, "m.room.name", "n", body).await);
-    // Sending it now fails with the reason; the event stays scheduled, since its sender may still gain the power.
+    alice.sets("m.room.power_levels", "", levels).in_room(&room).await;
+    // Sending it now fails with the reason; the event stays scheduled, since its sender may gain the power again.
     does(&bob, "send", &powerless).await.refused(403, "M_FORBIDDEN");
     assert_eq!(ids(&bob, "").await.len(), 2);
     does(&bob, "cancel", &powerless).await.ok();

@@ -9,6 +9,7 @@ use hearth_base::{Error, Millis, Reason, Result, error::refuse, limits};
 use hearth_core::Requester;
 use hearth_store::WriteTx;
 use hearth_store::tables::delayed_events::{self as table, DelayedEventRow};
+use hearth_store::tables::rooms::Room;
 use ruma::OwnedRoomId;
 use ruma::canonical_json::CanonicalJsonObject;
 use tokio::time::Instant;
@@ -16,8 +17,10 @@ use tokio::time::Instant;
 use super::Delayed;
 use super::model::{NewDelayed, state_name};
 use crate::RoomCore;
+use crate::append::prepare;
+use crate::event::Draft;
 use crate::txn::Txn;
-use crate::{content, find, send, validate};
+use crate::{content, find, redaction, send, validate};
 
 /// Random characters of a delay id: 190 bits, because the id alone authorises to send or cancel the event.
 const ID_CHARS: usize = 32;
@@ -44,12 +47,12 @@ pub struct Later {
 
 impl Delayed {
     /// Schedules an event; returns the delay id, which authorises to restart, send and cancel it. A repeated
-    /// transaction id returns the same delay id. The room's auth rules are checked when the event is sent, because
-    /// the state may change until then.
+    /// transaction id returns the same delay id. The room's auth rules are checked now, and again when the event is sent,
+    /// because the state may change until then.
     ///
     /// Refuses with [`Reason::MaxDelayExceeded`], with `M_LIMIT_EXCEEDED` when too many events are scheduled, with
-    /// `M_FORBIDDEN` users who are not in the room, and with the errors of a direct send for events that could never
-    /// be sent.
+    /// `M_FORBIDDEN` users who are not in the room or could not send the event now, and with the errors of a direct send
+    /// for events that could never be sent.
     #[boxed]
     pub async fn schedule(&self, who: &Requester, later: Later) -> Result<String> {
         self.check_delay(later.delay)?;
@@ -138,6 +141,7 @@ impl CheckedDelayed {
         // Inside the write closure, where requests run one after another: together they cannot exceed the limit.
         check_room_for_one(core, &self.who)?;
         let room = find::joined(tx.tx(), &self.room_id, self.who.user)?;
+        self.check_auth(core, tx, &room)?;
         let now_ms = core.now_ms();
         let wanted = DelayedEventRow {
             id: self.id,
@@ -162,6 +166,23 @@ impl CheckedDelayed {
         let core = core.clone();
         tx.after_commit(move || core.delayed.sooner.notify_one());
         Ok(wanted.id)
+    }
+
+    /// Refuses with `M_FORBIDDEN` an event that its sender could not send now: clients learn at once that it would fail
+    /// later. The rules are checked again when it is sent.
+    fn check_auth(&self, core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, room: &Room) -> Result<()> {
+        let mut content = content::from_client(&self.content)?;
+        let draft = match &self.state_key {
+            Some(state_key) => Draft::state(self.kind.clone(), state_key.clone(), content),
+            None => {
+                let redacts = send::take_redacts(&self.kind, &mut content)?;
+                if let Some(target) = &redacts {
+                    redaction::check(core, tx.tx(), room, &self.who.user_id, target)?;
+                }
+                Draft { redacts, ..Draft::message(self.kind.clone(), content) }
+            }
+        };
+        prepare(core, tx.tx(), room, &self.who.user_id, draft).map(drop)
     }
 }
 
