@@ -1,6 +1,6 @@
 //! Data of one user: profile, account data, tags, filters.
 
-use crate::harness::{World, json, list, v3};
+use crate::harness::{Value, World, json, list, v3};
 
 #[tokio::test]
 async fn a_new_name_shows_in_every_room() {
@@ -60,6 +60,49 @@ async fn account_data_reaches_the_other_devices_and_no_one_else() {
     bob.get(v3!("user/{}/account_data/org.example", alice)).await.refused(403, "M_FORBIDDEN");
     bob.put(v3!("user/{}/account_data/org.example", alice), json!({})).await.refused(403, "M_FORBIDDEN");
     alice.get(v3!("user/{}/account_data/org.other", alice)).await.refused(404, "M_NOT_FOUND");
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn account_data_can_be_deleted_and_syncs_tell_of_it() {
+    let world = World::new().await;
+    let (alice, bob) = (world.register("alice").await, world.register("bob").await);
+    let room = alice.creates_room_with(&[&bob]).await;
+    let unstable = "/_matrix/client/unstable/org.matrix.msc3391/";
+    let features = alice.get("/_matrix/client/versions").await.ok();
+    assert_eq!(features["unstable_features"]["org.matrix.msc3391"], true);
+    let whole = v3!("user/{}/account_data/{}", alice, "org.test");
+    let of_room = v3!("user/{}/rooms/{}/account_data/{}", alice, room, "org.test");
+    for path in [&whole, &of_room] {
+        let told = |seen: &Value| match path == &whole {
+            true => seen["account_data"]["events"].clone(),
+            false => seen["rooms"]["join"][&room.0]["account_data"]["events"].clone(),
+        };
+        let of_test = |seen: &Value| {
+            let events = told(seen);
+            list(&events).iter().find(|event| event["type"] == "org.test").map(|event| event["content"].clone())
+        };
+        // By the endpoint under both names, and by the empty content of clients that do not know it.
+        for way in ["stable", "unstable", "empty"] {
+            alice.put(path, json!({ "a": 1 })).await.ok();
+            let before = alice.syncs().await;
+            assert_eq!(of_test(&before.0), Some(json!({ "a": 1 })));
+            match way {
+                "stable" => alice.delete(path).await.ok(),
+                "unstable" => alice.delete(path.replace("/_matrix/client/v3/", unstable)).await.ok(),
+                _ => alice.put(path, json!({})).await.ok(),
+            };
+            alice.get(path).await.refused(404, "M_NOT_FOUND");
+            assert_eq!(of_test(&alice.syncs().since(before.next()).await.0), Some(json!({})), "{way} {path}");
+            assert_eq!(of_test(&alice.syncs().await.0), None, "a first sync has no deleted item");
+            // A second time changes nothing.
+            alice.delete(path).await.ok();
+        }
+        bob.delete(path).await.refused(403, "M_FORBIDDEN");
+    }
+    alice.delete(v3!("user/{}/account_data/m.push_rules", alice)).await.refused(405, "M_BAD_JSON");
+    let elsewhere = v3!("user/{}/rooms/{}/account_data/{}", alice, "!other:localhost", "org.test");
+    alice.delete(elsewhere).await.refused(404, "M_NOT_FOUND");
     world.ends().await;
 }
 

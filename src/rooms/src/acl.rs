@@ -124,7 +124,7 @@ impl Patterns {
 
 /// Matches `*` (any characters) and `?` (one character). Backtracks only to the last star, so the cost is at most the
 /// product of both lengths; a host has at most 255 bytes.
-fn glob_matches(glob: &str, host: &str) -> bool {
+pub fn glob_matches(glob: &str, host: &str) -> bool {
     let (glob, host) = (glob.as_bytes(), host.as_bytes());
     let (mut at, mut seen, mut star) = (0, 0, None);
     while seen < host.len() {

@@ -2,7 +2,7 @@
 
 use futures_util::future::join;
 
-use crate::harness::{World, ids, json, list, v3};
+use crate::harness::{Value, World, ids, json, list, v3};
 
 const VERSIONS: [&str; 2] = ["11", "12"];
 
@@ -26,6 +26,51 @@ async fn every_page_with_events_ends_in_a_token_both_ways() {
         assert!(nothing.chunk.is_empty() && nothing.end.is_none());
         let said = alice.sends("new").in_room(&room).await;
         assert_eq!(ids(&alice.reads_forward(&room).from(&end).await.chunk), [said]);
+    }
+    world.ends().await;
+}
+
+#[tokio::test]
+async fn pages_are_filtered_by_the_relations_of_their_events() {
+    let world = World::new().await;
+    let alice = world.register("alice").await;
+    let features = alice.get("/_matrix/client/versions").await.ok();
+    assert_eq!(features["unstable_features"]["org.matrix.msc3874"], true);
+    for version in VERSIONS {
+        let room = alice.creates_room().version(version).await;
+        let root = alice.sends("root").in_room(&room).await;
+        let mut threaded = Vec::new();
+        for n in 0..30 {
+            threaded.push(alice.replies(&n.to_string(), "m.thread", &root).in_room(&room).await);
+        }
+        let edit = alice.replies("* root", "m.replace", &root).in_room(&room).await;
+        let last = alice.sends("last").in_room(&room).await;
+        threaded.reverse();
+        let types = ["m.room.message"];
+        for prefix in ["", "org.matrix.msc3874."] {
+            let page = async |filter: Value, limit: u64| {
+                let page = alice.reads_back(&room).filter(&filter).limit(limit).await;
+                ids(&page.chunk).into_iter().map(str::to_owned).collect::<Vec<_>>()
+            };
+            let not = format!("{prefix}not_rel_types");
+            let only = format!("{prefix}rel_types");
+            // What is filtered out takes no place of a page.
+            assert_eq!(
+                page(json!({ "types": types, &not: ["m.thread"] }), 3).await,
+                [&last, &edit, &root].map(Clone::clone)
+            );
+            let both = json!({ "types": types, &not: ["m.thread", "m.replace"] });
+            assert_eq!(page(both, 5).await, [&last, &root].map(Clone::clone));
+            assert_eq!(page(json!({ &only: ["m.thread"] }), 100).await, threaded);
+            let some = json!({ &only: ["m.thread", "m.replace"], &not: ["m.thread"] });
+            assert_eq!(page(some, 100).await, std::slice::from_ref(&edit));
+            assert_eq!(page(json!({ &only: [] }), 100).await, Vec::<String>::new());
+        }
+        alice
+            .get(v3!("rooms/{}/messages", room))
+            .query(&[("dir", "b"), ("filter", r#"{"rel_types":7}"#)])
+            .await
+            .refused(400, "M_BAD_JSON");
     }
     world.ends().await;
 }

@@ -157,7 +157,7 @@ fn check_invitee(core: &RoomCore, tx: &mut dyn Tx, event: &IncomingPdu) -> Resul
     let is_there = account.is_some_and(|account| account.deactivated_ms.is_none())
         || core.appservices.all().iter().any(|service| service.owns_user(user));
     if is_there {
-        return check_not_blocked(tx, user);
+        return check_not_blocked(tx, user, &event.pdu.sender);
     }
     Err(Error::forbidden(format!("There is no user {user} to be invited.")))
 }

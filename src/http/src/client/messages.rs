@@ -49,6 +49,10 @@ struct Related {
     related_by_senders: Option<Vec<OwnedUserId>>,
     #[serde(alias = "io.element.relation_types")]
     related_by_rel_types: Option<Vec<String>>,
+    #[serde(alias = "org.matrix.msc3874.rel_types")]
+    rel_types: Option<Vec<String>>,
+    #[serde(default, alias = "org.matrix.msc3874.not_rel_types")]
+    not_rel_types: Vec<String>,
 }
 
 fn filter(events: RoomEventFilter, query: Option<&str>) -> Result<PageFilter> {
@@ -56,7 +60,7 @@ fn filter(events: RoomEventFilter, query: Option<&str>) -> Result<PageFilter> {
     struct Query {
         filter: Option<String>,
     }
-    let query = query.filter(|query| query.contains("relat"));
+    let query = query.filter(|query| query.contains("rel"));
     let query = query.and_then(|query| serde_html_form::from_str::<Query>(query).ok()?.filter);
     let related: Related = match query {
         Some(filter) => serde_json::from_str(&filter)
@@ -67,6 +71,8 @@ fn filter(events: RoomEventFilter, query: Option<&str>) -> Result<PageFilter> {
         events,
         related_by_senders: related.related_by_senders,
         related_by_rel_types: related.related_by_rel_types,
+        rel_types: related.rel_types,
+        not_rel_types: related.not_rel_types,
     })
 }
 

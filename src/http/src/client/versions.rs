@@ -20,8 +20,16 @@ pub(crate) const UNSTABLE_FEATURES: &[&str] = &[
     "org.matrix.simplified_msc3575",
     // Dehydrated devices.
     "org.matrix.msc3814",
+    // Deleting account data.
+    "org.matrix.msc3391",
+    // Pages of messages by the relations of the events.
+    "org.matrix.msc3874",
     // Pushers that can be switched off.
     "org.matrix.msc3881",
+    // Settings of a device's notifications go with the device.
+    "org.matrix.msc3890",
+    // Filters of invites, by user and server.
+    "org.matrix.msc4155",
     // Suspending and locking, from before 1.18.
     "uk.timedout.msc4323",
     // Threads, part of 1.3: Element iOS looks at the name only.

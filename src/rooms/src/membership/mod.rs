@@ -25,7 +25,7 @@ use ruma::canonical_json::CanonicalJsonObject;
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
 use serde::Serialize;
 
-pub use blocked::check_not_blocked;
+pub use blocked::{InviteRule, InviteRules, check_not_blocked};
 pub use invite::third_party;
 pub use invite::{check_invitable, remotely_invited};
 pub use join::JoinContent;
@@ -119,7 +119,7 @@ pub fn change(
         return Ok(before.pdu.event_id.clone());
     }
     if membership == Membership::Invite && core.is_local(target) {
-        check_not_blocked(tx.tx(), target)?;
+        check_not_blocked(tx.tx(), target, &origin.user_id)?;
     }
     if membership == Membership::Join && target == origin.user_id {
         restricted::vouch(core, tx.tx(), room, target, membership_status(before.as_deref()), &mut content)?;

@@ -26,7 +26,7 @@ use super::visibility::Viewer;
 use super::walk::{WalkQuery, WalkResult, direction, walk};
 use crate::load::Event;
 use crate::state::snapshot;
-use crate::{LocalRooms, gaps};
+use crate::{LocalRooms, gaps, relate};
 
 /// Parameters of a page.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ pub struct Paging {
     pub filter: PageFilter,
 }
 
-/// A room event filter, with the two relation fields that ruma omits.
+/// A room event filter, with the relation fields that ruma omits.
 #[derive(Debug, Clone, Default)]
 pub struct PageFilter {
     /// The fields that ruma parses.
@@ -52,6 +52,31 @@ pub struct PageFilter {
     pub related_by_senders: Option<Vec<OwnedUserId>>,
     /// Only events with a relation of one of these types (`related_by_rel_types`).
     pub related_by_rel_types: Option<Vec<String>>,
+    /// Only events that have a relation of one of these types themselves (`rel_types`, MSC3874).
+    pub rel_types: Option<Vec<String>>,
+    /// No events that have a relation of one of these types themselves (`not_rel_types`, MSC3874).
+    pub not_rel_types: Vec<String>,
+}
+
+impl PageFilter {
+    /// Whether the filter asks for no relation of the events themselves, so that none has to be parsed.
+    fn wants_any_relation(&self) -> bool {
+        self.rel_types.is_none() && self.not_rel_types.is_empty()
+    }
+
+    /// Whether the filter allows the relation of an event, or that it has none.
+    fn wants_relation(&self, event: &Event) -> bool {
+        if self.wants_any_relation() {
+            return true;
+        }
+        match relate::relation(&event.pdu).map(|relation| relation.rel_type) {
+            Some(kind) => {
+                !self.not_rel_types.contains(&kind)
+                    && self.rel_types.as_ref().is_none_or(|wanted| wanted.contains(&kind))
+            }
+            None => self.rel_types.is_none(),
+        }
+    }
 }
 
 /// A page of a timeline.
@@ -139,8 +164,11 @@ fn page(
     way.after = gap.as_ref().map_or(way.after, |gap| gap.next.max(way.after));
     let choice = EventChoice::from(&paging.filter.events);
     let mut walked = match choice.wants_room(room_id) {
-        true if choice.is_open() => walk(viewer, tx, way, None)?,
-        true => walk(viewer, tx, way, Some(&|event| choice.wants(&event.pdu)))?,
+        true if choice.is_open() && paging.filter.wants_any_relation() => walk(viewer, tx, way, None)?,
+        true => {
+            let wants = |event: &Event| choice.wants(&event.pdu) && paging.filter.wants_relation(event);
+            walk(viewer, tx, way, Some(&wants))?
+        }
         false => WalkResult::default(),
     };
     // As in Synapse, every page with events has a next token: some clients discard a page without one.

@@ -77,6 +77,7 @@ async fn filters_choose_and_members_come_along() {
             events: serde_json::from_value(filter).expect("a filter"),
             related_by_senders: None,
             related_by_rel_types: related.map(|kind| vec![kind.to_owned()]),
+            ..PageFilter::default()
         };
         world.page(&id, Paging { filter, ..paging(Direction::Backward, 50) }).await
     };

@@ -47,7 +47,8 @@ impl AccountData {
         read.await?.ok_or_else(|| Error::not_found("There is no such account data."))
     }
 
-    /// Sets one item. `content` must be a JSON object.
+    /// Sets one item. `content` must be a JSON object; an empty one deletes the item (MSC3391), because clients that do not
+    /// know the deletion do it that way.
     ///
     /// Refuses with `M_BAD_JSON` other JSON and types that have their own endpoints, `M_TOO_LARGE` content over
     /// [`limits::ACCOUNT_DATA_BYTES_MAX`], `M_NOT_FOUND` rooms in which the user has no membership.
@@ -57,11 +58,31 @@ impl AccountData {
         let (core, user, content) = (self.core.clone(), who.user, content.to_owned());
         let write = move |tx: &mut WriteTx<'_>| {
             let room = resolve(tx.tx(), user, room.as_deref())?;
-            store(&core, tx, (user, room), &kind, &content)
+            match is_empty(&content) {
+                true => remove(&core, tx, (user, room), &kind),
+                false => store(&core, tx, (user, room), &kind, &content),
+            }
         };
         self.core.store.write("account_data_set", write).await
     }
+
+    /// Deletes one item (MSC3391); syncs tell of it as an empty content. Does nothing if there is none.
+    ///
+    /// Refuses as [`AccountData::set`] types that have their own endpoints, and unknown rooms.
+    #[boxed]
+    pub async fn delete(&self, who: &Requester, room: Option<OwnedRoomId>, kind: String) -> Result<()> {
+        check(&kind, EMPTY)?;
+        let (core, user) = (self.core.clone(), who.user);
+        let write = move |tx: &mut WriteTx<'_>| {
+            let room = resolve(tx.tx(), user, room.as_deref())?;
+            remove(&core, tx, (user, room), &kind)
+        };
+        self.core.store.write("account_data_delete", write).await
+    }
 }
+
+/// The content of a deleted item, as syncs show it.
+const EMPTY: &str = "{}";
 
 fn check(kind: &str, content: &str) -> Result<()> {
     if kind == "m.fully_read" || kind == rules::TYPE {
@@ -120,6 +141,23 @@ pub(super) fn store(
     Ok(())
 }
 
+/// Whether a content is the empty object.
+fn is_empty(content: &str) -> bool {
+    let inner = content.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    inner.is_some_and(|inner| inner.trim().is_empty())
+}
+
+/// Deletes an item and wakes the user, if there is one.
+fn remove(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, (user, room): (UserSn, RoomSn), kind: &str) -> Result<()> {
+    if table::get(tx.tx(), user, room, kind)?.is_none() {
+        return Ok(());
+    }
+    let at = tx.position();
+    table::set(tx.tx(), user, room, kind, None, at)?;
+    wake(core, tx, user, at);
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,5 +177,6 @@ mod tests {
             assert_eq!(check(kind, content).expect_err(content).reason(), Some(reason));
         }
         assert!(check("m.direct", " {\"@a:b\":[]}").is_ok());
+        assert!(is_empty(" { } ") && is_empty("{}") && !is_empty("{\"a\":{}}"));
     }
 }

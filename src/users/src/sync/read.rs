@@ -9,6 +9,7 @@ use hearth_core::Requester;
 use hearth_rooms::find;
 use hearth_rooms::read::ByteBudget;
 use hearth_rooms::read::choice::wants_room;
+use hearth_rooms::read::ignored::{self, HiddenInvites};
 use hearth_rooms::read::reader::Reader;
 use hearth_rooms::read::token::Token;
 use hearth_store::ReadTx;
@@ -37,6 +38,7 @@ pub(super) struct SyncScope<'a> {
     /// The position up to which this read goes.
     pub(super) upto: Position,
     pub(super) ignored: std::sync::Arc<std::collections::HashSet<hearth_store::ids::UserSn>>,
+    pub(super) hidden_invites: HiddenInvites,
     /// What may still be spent on counting unread events.
     pub(super) budget: CountBudget,
     /// The bytes that the rooms' timelines may still take.
@@ -72,11 +74,24 @@ pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, quer
     if messages.len() == limit {
         upto = personal::cut(&mut messages).max(after);
     }
-    let ignored = hearth_rooms::read::ignored::by(tx, requester.user)?;
+    let ignored = ignored::by(tx, requester.user)?;
+    let hidden_invites = HiddenInvites::of(requester.user, ignored.clone());
     let (reader, since, budget) = (requester.into(), query.since, CountBudget::new());
     let timeline_bytes = TimelineBytes::new();
     let state_bytes = Cell::new(ByteBudget::within(STATE_AT_ONCE_BYTES_MAX));
-    let scope = SyncScope { sync, reader, requester, query, since, upto, ignored, budget, timeline_bytes, state_bytes };
+    let scope = SyncScope {
+        sync,
+        reader,
+        requester,
+        query,
+        since,
+        upto,
+        ignored,
+        hidden_invites,
+        budget,
+        timeline_bytes,
+        state_bytes,
+    };
     let mut response = Response::new(Token::Sync(upto).to_string());
     let mut data = account_data_news(&scope, tx)?;
     personal::account_data(&scope, data.remove(&WHOLE_ACCOUNT).unwrap_or_default(), &mut response)?;
@@ -172,7 +187,9 @@ fn room_news(
                 news.join.insert(id, joined);
             }
         }
-        Membership::Invite if scope.is_new(row.position) && !scope.ignored_inviter(tx, row)? => {
+        Membership::Invite
+            if scope.is_new(row.position) && !scope.hidden_invites.hides(&scope.sync.core, tx, row)? =>
+        {
             news.invite.insert(id, gone::invited(tx, row)?);
         }
         Membership::Knock if scope.is_new(row.position) => {
@@ -194,10 +211,5 @@ impl SyncScope<'_> {
             return Ok(true);
         }
         Ok(self.sync.core.events.get(tx, row.event)?.sender != self.reader.user)
-    }
-
-    /// Invites from ignored users are hidden.
-    fn ignored_inviter(&self, tx: &mut dyn Tx, row: &MembershipRow) -> Result<bool> {
-        Ok(!self.ignored.is_empty() && self.ignored.contains(&self.sync.core.events.get(tx, row.event)?.sender))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use hearth_base::{Position, Result};
 use hearth_rooms::RoomCore;
-use hearth_rooms::read::ignored;
+use hearth_rooms::read::ignored::{self, HiddenInvites};
 use hearth_store::engine::Tx;
 use hearth_store::ids::RoomSn;
 use hearth_store::tables::memberships::{self, Membership};
@@ -41,10 +41,11 @@ impl Badges {
             self.rooms.clear();
             self.inputs = inputs;
         }
+        let hidden = HiddenInvites::of(id.user, ignored.clone());
         let (mut total, mut known) = (0, HashMap::new());
         for member in memberships::of_user(tx, id.user)? {
             match member.membership {
-                Membership::Invite => total += 1,
+                Membership::Invite => total += u64::from(!hidden.hides(core, tx, &member)?),
                 Membership::Join => {
                     let newest = core.notifier.newest_in(member.room);
                     let count = match self.rooms.get(&member.room).filter(|(at, _)| *at == newest) {

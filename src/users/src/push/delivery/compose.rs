@@ -7,7 +7,7 @@ use hearth_base::limits::users::PUSH_AGE_MS_MAX;
 use hearth_base::{Error, Millis, Result};
 use hearth_core::Requester;
 use hearth_rooms::load::Event;
-use hearth_rooms::read::ignored;
+use hearth_rooms::read::ignored::{self, HiddenInvites};
 use hearth_rooms::{RoomCore, find};
 use hearth_store::ReadTx;
 use hearth_store::engine::Tx;
@@ -200,12 +200,19 @@ impl Part<'_> {
             return Ok(Ok(Composed::Nothing));
         }
         let member = memberships::get(self.tx, event.room, self.id.user)?;
-        let is_due = member.is_some_and(|member| match member.membership {
+        let is_due = member.as_ref().is_some_and(|member| match member.membership {
             Membership::Join => !look.is_invite && member.since.as_i64() < look.ord,
             Membership::Invite => look.is_invite && member.since.as_i64() == look.ord,
             _ => false,
         });
-        if !is_due || ignored::by(self.tx, self.id.user)?.contains(&event.sender) {
+        let ignored = ignored::by(self.tx, self.id.user)?;
+        if !is_due || ignored.contains(&event.sender) {
+            return Ok(Ok(Composed::Nothing));
+        }
+        if look.is_invite
+            && let Some(member) = &member
+            && HiddenInvites::of(self.id.user, ignored).hides(self.core, self.tx, member)?
+        {
             return Ok(Ok(Composed::Nothing));
         }
         if !look.is_invite {

@@ -66,7 +66,7 @@ pub(super) fn candidates(scope: &SlidingScope<'_>, tx: &mut dyn Tx) -> Result<Ve
         let (is_listed, is_owed) = match row.membership {
             Membership::Join => (!row.forgotten, false),
             Membership::Knock => (true, false),
-            Membership::Invite => (!is_from_ignored(scope, tx, &row)?, false),
+            Membership::Invite => (!scope.hidden_invites.hides(&scope.sync.core, tx, &row)?, false),
             Membership::Leave | Membership::Ban => {
                 let is_owed = sent.is_some_and(|sent| row.position > sent);
                 (is_owed || (!row.forgotten && facts::is_removal(scope, tx, &row)?), is_owed)
@@ -85,11 +85,6 @@ pub(super) fn candidates(scope: &SlidingScope<'_>, tx: &mut dyn Tx) -> Result<Ve
     }
     found.sort_unstable_by_key(|room| std::cmp::Reverse((room.activity, room.row.room)));
     Ok(found)
-}
-
-/// Invites from ignored users are hidden.
-fn is_from_ignored(scope: &SlidingScope<'_>, tx: &mut dyn Tx, row: &MembershipRow) -> Result<bool> {
-    Ok(!scope.ignored.is_empty() && scope.ignored.contains(&scope.sync.core.events.get(tx, row.event)?.sender))
 }
 
 /// Returns the sizes of the lists, and the rooms that the request shows.

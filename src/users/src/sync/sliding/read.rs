@@ -10,6 +10,7 @@ use hearth_base::{Millis, Position, Result};
 use hearth_core::Requester;
 use hearth_rooms::load::Event;
 use hearth_rooms::read::ByteBudget;
+use hearth_rooms::read::ignored::{self, HiddenInvites};
 use hearth_rooms::read::reader::Reader;
 use hearth_store::ReadTx;
 use hearth_store::engine::Tx;
@@ -40,6 +41,7 @@ pub(super) struct SlidingScope<'a> {
     /// What the connection has been sent up to `from`.
     pub(super) sent: &'a Connection,
     pub(super) ignored: Arc<HashSet<UserSn>>,
+    pub(super) hidden_invites: HiddenInvites,
     /// The ids of direct rooms.
     pub(super) dms: HashSet<String>,
     /// What may still be spent on counting unread events.
@@ -101,6 +103,7 @@ pub(super) fn read(
         Some(pos) => connection::load(tx, requester, &query.conn_id, pos)?,
         None => (Connection::default(), 0),
     };
+    let ignored = ignored::by(tx, requester.user)?;
     let scope = SlidingScope {
         sync,
         reader: requester.into(),
@@ -109,7 +112,8 @@ pub(super) fn read(
         from: query.pos.map(|pos| pos.position),
         upto,
         sent: &sent,
-        ignored: hearth_rooms::read::ignored::by(tx, requester.user)?,
+        hidden_invites: HiddenInvites::of(requester.user, ignored.clone()),
+        ignored,
         dms: filters::dms(tx, requester.user)?,
         budget: CountBudget::new(),
         timeline_bytes: TimelineBytes::new(),
