@@ -16,6 +16,7 @@ impl Domain {
     pub async fn upkeep(&self) {
         self.check_clock();
         said("last seen", self.devices.flush_last_seen().await);
+        said("unused devices", self.accounts.log_out_unused_devices().await);
         said("transactions", self.forget_txns().await);
         said("delayed events", self.delayed.prune().await);
         said("device lists", self.crypto.forget_moves().await);

@@ -16,6 +16,10 @@ section! {
         refresh_token_lifetime_ms: Option<u64> = None => "7776000000",
         /// Lifetime of a login token, such as the one in a QR code, in milliseconds.
         login_token_lifetime_ms: u64 = 2 * 60 * 1_000,
+        /// After how many days without use a device is logged out. 0: never. The device that a user used last stays, and a
+        /// device with encryption keys as long as its user has no key backup, since it may hold the only keys to old
+        /// messages.
+        unused_device_days: u32 = 0,
     }
 }
 
@@ -31,5 +35,12 @@ impl Tokens {
             );
         }
         checks.within("tokens.login_token_lifetime_ms", self.login_token_lifetime_ms, 1_000..=DAY_MS);
+        checks.within("tokens.unused_device_days", self.unused_device_days, 0..=36_500);
+        // Holidays are no reason to log in anew.
+        checks.warn_if(
+            (1..30).contains(&self.unused_device_days),
+            "tokens.unused_device_days",
+            "devices are logged out after less than a month without use; more days spare people the new login",
+        );
     }
 }

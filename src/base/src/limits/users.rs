@@ -58,6 +58,8 @@ pub const NONCE_MS_MAX: u64 = 60_000;
 pub const SHARED_SECRET_NONCES_MAX: usize = 10_000;
 /// Longer texts are not looked up as tokens.
 pub const TOKEN_BYTES_MAX: usize = 255;
+/// Unused devices that one read looks at, and that one write logs out.
+pub const UNUSED_DEVICES_PER_WRITE_MAX: u64 = 100;
 /// Longer user agents are truncated.
 pub const AGENT_BYTES_MAX: usize = 255;
 /// Connections of simplified sliding sync that a device may have. The one used longest ago goes first.

@@ -16,6 +16,7 @@ const OF_USER: &str = columns!("WHERE account = ?1 ORDER BY sn");
 const IDS: &str = "SELECT sn, id FROM devices WHERE account = ?1 ORDER BY sn";
 const FIND: &str = columns!("WHERE account = ?1 AND id = ?2");
 const BY_SN: &str = columns!("WHERE sn = ?1");
+const UNUSED: &str = columns!("WHERE COALESCE(seen_ms, created_ms) < ?1 AND sn > ?2 ORDER BY sn LIMIT ?3");
 const COUNT: &str = "SELECT count(*) FROM devices WHERE account = ?1";
 const INSERT: &str = "INSERT INTO devices (sn, account, id, name, created_ms, seen_ms, seen_ip, seen_agent) \
      VALUES (?1, ?2, ?3, ?4, ?5, NULL, NULL, NULL)";
@@ -24,7 +25,7 @@ const SEEN: &str = "UPDATE devices SET seen_ms = ?2, seen_ip = ?3, seen_agent = 
 const DELETE: &str = "DELETE FROM devices WHERE sn = ?1";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[OF_USER, IDS, FIND, BY_SN, COUNT, INSERT, RENAME, SEEN, DELETE];
+pub const STATEMENTS: &[&str] = &[OF_USER, IDS, FIND, BY_SN, UNUSED, COUNT, INSERT, RENAME, SEEN, DELETE];
 
 /// A device.
 #[derive(Debug, Clone)]
@@ -87,6 +88,11 @@ pub fn find(tx: &mut dyn Tx, user: UserSn, id: &str) -> Result<Option<DeviceRow>
 /// The device of a serial number.
 pub fn get(tx: &mut dyn Tx, sn: DeviceSn) -> Result<Option<DeviceRow>> {
     tx.one(BY_SN, &[sn.into()], read)
+}
+
+/// Up to `limit` devices of all users that were last seen before `before_ms`, after the device `after`.
+pub fn unused(tx: &mut dyn Tx, before_ms: Millis, after: DeviceSn, limit: u64) -> Result<Vec<DeviceRow>> {
+    tx.all(UNUSED, &[before_ms.into(), after.into(), limit.into()], read)
 }
 
 /// How many devices a user has.

@@ -96,7 +96,8 @@ pub(super) fn end_all(
     end(core, sessions, tx, user, &gone)
 }
 
-fn end(
+/// Deletes devices of a user and ends their sessions, in the caller's transaction.
+pub(super) fn end(
     core: &Arc<RoomCore>,
     sessions: &Arc<Sessions>,
     tx: &mut WriteTx<'_>,

@@ -21,6 +21,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod unused_devices;
 mod username;
 
 pub use invite_links::{InviteContact, InviteLink, InviteLinkStatus};
