@@ -26,7 +26,7 @@ use hearth_domain::{Domain, RoomCore};
 use hearth_http::App;
 use hearth_http::admin::LogRing;
 use hearth_http::edge::Counters;
-use hearth_remote::{Appointed, Gateways, Homeservers};
+use hearth_remote::{Appointed, Gateways, Homeservers, Pages};
 
 pub use listen::Bound;
 
@@ -83,6 +83,7 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
     }
     domain.appservices.reached_by(appointed);
     domain.delivery.reached_by(Arc::new(Gateways::new(&config)?));
+    domain.previews.reached_by(Arc::new(Pages::new(&config.outgoing)?));
     domain.check_clock();
     let (mut listeners, admin_socket) = (Listeners::bind(&config, &domain.core.seams)?, AdminSocket::bind(&config)?);
 

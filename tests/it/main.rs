@@ -26,6 +26,7 @@ mod malformed;
 mod media;
 mod operator;
 mod personal;
+mod previews;
 mod push;
 mod pushers;
 mod quotas;

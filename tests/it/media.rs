@@ -3,7 +3,7 @@
 use crate::harness::{Answer, Person, World, json, v1, v3};
 
 /// A grey PNG of this size, written by hand with uncompressed data.
-fn png(width: u32, height: u32) -> Vec<u8> {
+pub(crate) fn png(width: u32, height: u32) -> Vec<u8> {
     let mut rows = Vec::new();
     for _ in 0..height {
         rows.push(0);

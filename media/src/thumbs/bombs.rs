@@ -1,6 +1,6 @@
 //! Hostile images: each is refused, or decoded within bounded memory and time.
 
-use super::make::make;
+use super::make::{OriginalUse, make};
 use super::samples::{gif, jpeg, picture, png, png_chunk, png_start, progressive, webp};
 use super::{Method, Source, Spec, ThumbnailOutcome};
 use crate::limits::THUMB_SOURCE_PIXELS_MAX;
@@ -32,7 +32,7 @@ fn in_a_fresh_process() {
     let Some(path) = env::var_os(PICTURE) else { return };
     let file = File::open(&path).unwrap();
     let (before, start) = (status_kib("VmRSS"), Instant::now());
-    let outcome = make(Source::File(file), &SPEC, THUMB_SOURCE_PIXELS_MAX);
+    let outcome = make(Source::File(file), &SPEC, THUMB_SOURCE_PIXELS_MAX, OriginalUse::IfSmall);
     let (growth, took) = (status_kib("VmHWM") - before, start.elapsed());
     let result = match outcome {
         Ok(ThumbnailOutcome::Made(_)) => "made".to_owned(),
@@ -159,13 +159,13 @@ fn truncated_and_corrupted() {
     for sample in samples {
         for part in 0..40 {
             let cut = sample[..sample.len() * part / 40].to_vec();
-            let _ = make(Source::Bytes(cut.into()), &spec, THUMB_SOURCE_PIXELS_MAX);
+            let _ = make(Source::Bytes(cut.into()), &spec, THUMB_SOURCE_PIXELS_MAX, OriginalUse::IfSmall);
             let mut garbled = sample.clone();
             for _ in 0..=part / 4 {
                 let at = next() as usize % garbled.len();
                 garbled[at] = next() as u8;
             }
-            let _ = make(Source::Bytes(garbled.into()), &spec, THUMB_SOURCE_PIXELS_MAX);
+            let _ = make(Source::Bytes(garbled.into()), &spec, THUMB_SOURCE_PIXELS_MAX, OriginalUse::IfSmall);
         }
     }
 }

@@ -26,8 +26,22 @@ pub(super) trait EncodedImage {
     fn decode(self: Box<Self>, target: TargetSize) -> Result<Pixels, ThumbError>;
 }
 
+/// When an image serves as its own thumbnail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OriginalUse {
+    /// When it is not larger than the thumbnail.
+    IfSmall,
+    /// Never: it is encoded anew.
+    Never,
+}
+
 /// Makes the thumbnail, or returns why there is none.
-pub(super) fn make(source: Source, spec: &Spec, max_pixels: u64) -> Result<ThumbnailOutcome, ThumbError> {
+pub(super) fn make(
+    source: Source,
+    spec: &Spec,
+    max_pixels: u64,
+    original_use: OriginalUse,
+) -> Result<ThumbnailOutcome, ThumbError> {
     let mut input = Input::new(source);
     let file_bytes = input.seek(SeekFrom::End(0))?;
     input.rewind()?;
@@ -47,7 +61,8 @@ pub(super) fn make(source: Source, spec: &Spec, max_pixels: u64) -> Result<Thumb
         return Err(ThumbError::TooLarge("it has too many pixels"));
     }
     let original = ThumbnailOutcome::Original { content_type: kind.content_type() };
-    if spec.animated && header.may_move && file_bytes <= THUMB_ANIMATED_ORIGINAL_BYTES_MAX {
+    let is_anew = original_use == OriginalUse::Never;
+    if !is_anew && spec.animated && header.may_move && file_bytes <= THUMB_ANIMATED_ORIGINAL_BYTES_MAX {
         return Ok(original);
     }
     let sideways = turns_sideways(header.orientation);
@@ -55,7 +70,7 @@ pub(super) fn make(source: Source, spec: &Spec, max_pixels: u64) -> Result<Thumb
     let target = match spec.standard().target(width, height) {
         Some(target) => target,
         // The original is animated, but no animation was requested: return its first frame in the same size.
-        None if header.may_move && !spec.animated => TargetSize::same(width, height),
+        None if is_anew || (header.may_move && !spec.animated) => TargetSize::same(width, height),
         None => return Ok(original),
     };
     let target = if sideways { target.turned() } else { target };

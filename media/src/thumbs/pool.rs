@@ -4,8 +4,8 @@
 //! threads bounds the memory.
 
 use super::input::Source;
-use super::make::make;
-use super::{Spec, ThumbError, ThumbnailOutcome};
+use super::make::{OriginalUse, make};
+use super::{Spec, Thumb, ThumbError, ThumbnailOutcome};
 use crate::limits::THUMB_THREAD_IDLE_SECONDS;
 use std::collections::VecDeque;
 use std::io;
@@ -42,6 +42,7 @@ struct State {
 struct Job {
     source: Source,
     spec: Spec,
+    original: OriginalUse,
     answer: oneshot::Sender<Result<ThumbnailOutcome, ThumbError>>,
 }
 
@@ -70,8 +71,24 @@ impl Thumbnailer {
     /// # Errors
     /// See [`ThumbError`]; [`ThumbError::Busy`] when the queue is full.
     pub async fn thumbnail(&self, source: Source, spec: Spec) -> Result<ThumbnailOutcome, ThumbError> {
+        self.made(source, spec, OriginalUse::IfSmall).await
+    }
+
+    /// Encodes an image anew, at most as large as the thumbnail would be: for images of which no original byte may be
+    /// served. Dropping the future removes the request from the queue.
+    ///
+    /// # Errors
+    /// As [`Self::thumbnail`].
+    pub async fn encode_anew(&self, source: Source, spec: Spec) -> Result<Thumb, ThumbError> {
+        match self.made(source, spec, OriginalUse::Never).await? {
+            ThumbnailOutcome::Made(thumb) => Ok(thumb),
+            ThumbnailOutcome::Original { .. } => Err(io::Error::other("an original was to be encoded anew").into()),
+        }
+    }
+
+    async fn made(&self, source: Source, spec: Spec, original: OriginalUse) -> Result<ThumbnailOutcome, ThumbError> {
         let (answer, answered) = oneshot::channel();
-        self.submit(Job { source, spec, answer })?;
+        self.submit(Job { source, spec, original, answer })?;
         // The sender is dropped without a result only if a thread dies outside of the decoders.
         answered.await.unwrap_or_else(|_| Err(io::Error::other("a thumbnail thread ended").into()))
     }
@@ -119,8 +136,9 @@ impl Shared {
         while let Some(job) = self.next_job() {
             if !job.answer.is_closed() {
                 // Decoders are third-party code on untrusted input: a panic fails one image, not the thread.
-                let made = catch_unwind(AssertUnwindSafe(|| make(job.source, &job.spec, self.max_pixels)))
-                    .unwrap_or_else(|_| Err(ThumbError::Unreadable("its decoder failed".to_owned())));
+                let made =
+                    catch_unwind(AssertUnwindSafe(|| make(job.source, &job.spec, self.max_pixels, job.original)))
+                        .unwrap_or_else(|_| Err(ThumbError::Unreadable("its decoder failed".to_owned())));
                 // Fails only if the request was cancelled.
                 let _ = job.answer.send(made);
             }

@@ -183,3 +183,19 @@ async fn other_file_types_have_no_thumbnail() {
     let source = Source::Bytes(jpeg(&RgbImage::new(101, 10)).into());
     assert!(matches!(limited.thumbnail(source, SCALE).await, Err(ThumbError::TooLarge(_))));
 }
+
+#[tokio::test]
+async fn what_is_encoded_anew_has_no_byte_of_the_original() {
+    let small = RgbImage::from_pixel(40, 30, image::Rgb([200, 10, 10]));
+    for original in [png(&small.clone().into()), jpeg(&small), gif(40, 30, 1), webp(&small)] {
+        let original = [original, b"<script>".to_vec()].concat();
+        let thumb = thumbnailer().encode_anew(Source::Bytes(original.into()), MOVING).await.unwrap();
+        assert_eq!((thumb.width, thumb.height), (40, 30));
+        assert!(!thumb.bytes.windows(8).any(|window| window == b"<script>"));
+    }
+    let large = png(&DynamicImage::ImageRgb8(RgbImage::new(640, 480)));
+    let thumb = thumbnailer().encode_anew(Source::Bytes(large.into()), SCALE).await.unwrap();
+    assert_eq!((thumb.width, thumb.height), (320, 240));
+    let refused = thumbnailer().encode_anew(Source::Bytes(b"<svg/>".to_vec().into()), SCALE).await;
+    assert!(matches!(refused, Err(ThumbError::Unsupported)));
+}

@@ -72,6 +72,44 @@ pub trait PushGateways: Send + Sync + std::fmt::Debug {
     fn notify(&self, url: String, body: Bytes, wait: Duration) -> Eventually<Result<RemoteResponse>>;
 }
 
+/// A response of a web server.
+pub struct WebResponse {
+    /// The HTTP status code; errors and redirects are responses as well.
+    pub status: u16,
+    /// `Location`.
+    pub location: Option<String>,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `Content-Encoding`. The body is as it was sent.
+    pub content_encoding: Option<String>,
+    /// `Content-Length`.
+    pub bytes: Option<u64>,
+    /// The body as a stream.
+    pub body: Pieces,
+}
+
+impl std::fmt::Debug for WebResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebResponse").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// Access to web pages, whose URLs users and pages choose: addresses that are not public are refused, unless the operator has
+/// allowed them.
+pub trait WebPages: Send + Sync + std::fmt::Debug {
+    /// Fetches an `http` or `https` URL, without following redirects. `accept` and `encoding` are the headers `Accept` and
+    /// `Accept-Encoding`; `wait` limits the time up to the last byte of the body.
+    ///
+    /// `M_CONNECTION_FAILED` without a response; the message names no address.
+    fn get(
+        &self,
+        url: String,
+        accept: &'static str,
+        encoding: &'static str,
+        wait: Duration,
+    ) -> Eventually<Result<WebResponse>>;
+}
+
 /// The policy server client for rooms.
 pub trait PolicyServerClient: Send + Sync + std::fmt::Debug {
     /// Requests a policy server's signature for an event (canonical JSON), and returns the unchecked signature.

@@ -38,6 +38,8 @@ pub enum Rate {
     CreateRoom,
     /// Uploading media.
     MediaUpload,
+    /// Fetching previews of links.
+    UrlPreview,
     /// Uploading, querying and claiming keys.
     Keys,
     /// Searching.
@@ -69,6 +71,7 @@ impl Rate {
             Self::Invite => "invite",
             Self::CreateRoom => "create_room",
             Self::MediaUpload => "media_upload",
+            Self::UrlPreview => "url_preview",
             Self::Keys => "keys",
             Self::Search => "search",
             Self::Federation => "federation",
@@ -168,6 +171,7 @@ impl Rates {
             Rate::Invite => &limits.invite,
             Rate::CreateRoom => &limits.create_room,
             Rate::MediaUpload => &limits.media_upload,
+            Rate::UrlPreview => &limits.url_preview,
             Rate::Keys => &limits.keys,
             Rate::Search => &limits.search,
             Rate::Federation => &limits.federation,

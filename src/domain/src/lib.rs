@@ -16,7 +16,7 @@ pub use hearth_core::{Requester, ports, rates, server_name, turns};
 pub use hearth_federation as federation;
 pub use hearth_rooms as rooms;
 pub use hearth_rooms::RoomCore;
-pub use hearth_users::{accounts, calls, crypto, devices, ephemeral, media, personal, push, sync, uia};
+pub use hearth_users::{accounts, calls, crypto, devices, ephemeral, media, personal, previews, push, sync, uia};
 
 use std::sync::Arc;
 
@@ -53,6 +53,8 @@ pub struct Domain {
     pub crypto: Arc<crypto::Crypto>,
     /// Uploads, downloads and thumbnails.
     pub media: Arc<media::Media>,
+    /// Previews of web pages.
+    pub previews: Arc<previews::Previews>,
     /// The admin API's services.
     pub admin: Arc<admin::Admin>,
     /// Typing notifications.
@@ -79,6 +81,7 @@ impl Domain {
         let accounts = Arc::new(accounts::Accounts::new(core.clone(), devices.clone(), rates.clone())?);
         let uia = uia::Uia::new(core.clone(), accounts.clone());
         let media = Arc::new(media::Media::new(core.clone(), rates.clone())?);
+        let previews = previews::Previews::new(core.clone(), rates.clone(), media.clone());
         let admin = Arc::new(admin::Admin::new(Arc::clone(&core), accounts.clone(), devices.clone()));
         let rooms = Arc::new(rooms::Rooms::new(Arc::clone(&core)));
         let delayed = Arc::new(rooms::delayed::Delayed::new(core.clone(), rates.clone())?);
@@ -145,6 +148,7 @@ impl Domain {
             personal,
             crypto,
             media,
+            previews,
             admin,
         }))
     }

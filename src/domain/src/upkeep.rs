@@ -24,6 +24,7 @@ impl Domain {
         said("keys of other servers", self.federation.keyring.prune().await);
         said("rejected events", self.federation.expire_outliers().await);
         said("media", self.media.upkeep().await);
+        said("previews", self.previews.forget_expired().await);
         said("sliding sync", self.sync.forget_connections().await);
     }
 

@@ -1,7 +1,7 @@
 //! Outbound HTTP: the clients for other servers.
 //!
 //! No other code in Hearth opens outbound connections (`clippy.toml` enforces it). [`Homeservers`] connects to other
-//! homeservers, [`Gateways`] to push gateways, [`Appointed`] to programs that the operator configures. All use hyper's
+//! homeservers, [`Gateways`] to push gateways, [`Pages`] to web pages, [`Appointed`] to programs that the operator configures. All use hyper's
 //! client, as will application services and mail.
 //!
 //! The domain decides what is sent, and calls these clients through its ports.
@@ -11,6 +11,7 @@ mod connect;
 mod federation;
 mod gateways;
 mod guard;
+mod pages;
 mod web;
 
 pub use appointed::Appointed;
@@ -18,3 +19,4 @@ pub use connect::tls::client_config as tls_client_config;
 pub use federation::Homeservers;
 pub use gateways::Gateways;
 pub use guard::Guard;
+pub use pages::Pages;

@@ -74,6 +74,18 @@ impl Web {
         }))
     }
 
+    /// For pages whose URLs users choose: as [`Web::guarded`], and also without TLS, since nothing secret is sent.
+    pub(crate) fn pages(config: &Outgoing) -> Result<Self> {
+        Ok(Self::with(Inner {
+            guard: Guard::new(config),
+            dns: Arc::new(SystemResolver),
+            tls: tls::connector(config, &["h2", "http/1.1"])?,
+            wait: Duration::from_millis(config.connect_timeout_ms),
+            https_port: HTTPS_PORT,
+            plain: Plain::Always,
+        }))
+    }
+
     /// For URLs that the operator configures: also without TLS, and to any address. HTTP/1.1 only, since it can switch
     /// to another protocol (status 101).
     pub(crate) fn direct(config: &Outgoing) -> Result<Self> {

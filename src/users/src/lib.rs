@@ -8,6 +8,7 @@ pub mod devices;
 pub mod ephemeral;
 pub mod media;
 pub mod personal;
+pub mod previews;
 pub mod push;
 pub mod sync;
 pub mod uia;

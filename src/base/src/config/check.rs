@@ -63,6 +63,7 @@ impl Config {
         self.tokens.check(&mut checks);
         self.rate_limits.check(&mut checks);
         self.media.check(&mut checks);
+        self.url_previews.check(&mut checks);
         self.outgoing.check(&mut checks);
         self.appservices.check(&mut checks);
         self.turn.check(&mut checks);

@@ -31,6 +31,7 @@ mod rooms;
 mod server;
 mod tokens;
 mod turn;
+mod url_previews;
 mod user_directory;
 
 pub use acme::{Acme, AcmeChallenge, TsigAlgorithm};
@@ -58,6 +59,7 @@ pub use server_name::check_server_name;
 pub use settings::Setting;
 pub use tokens::Tokens;
 pub use turn::{RelayMode, Turn, is_public_name};
+pub use url_previews::UrlPreviews;
 pub use user_directory::{AllLocalUsers, UserDirectory};
 
 use std::path::PathBuf;
@@ -93,6 +95,8 @@ schema::section! {
         user_directory: UserDirectory = UserDirectory::default(),
         /// Uploads, downloads, thumbnails.
         media: Media = Media::default(),
+        /// Previews of links.
+        url_previews: UrlPreviews = UrlPreviews::default(),
         /// What users are notified of.
         push: Push = Push::default(),
         /// Requests that this server makes to others.

@@ -24,6 +24,8 @@ section! {
         create_room: Rate = Rate::new(0.1, 10),
         /// Uploads of media.
         media_upload: Rate = Rate::new(1.0, 30),
+        /// Previews of links that are not in the cache. Clients ask for those of all messages that they show.
+        url_preview: Rate = Rate::new(1.0, 30),
         /// Uploads, queries and claims of encryption keys.
         keys: Rate = Rate::new(5.0, 100),
         /// Messages from device to device. A client that shares a key with a large room sends many at once.
@@ -54,6 +56,7 @@ impl RateLimits {
             ("invite", &self.invite),
             ("create_room", &self.create_room),
             ("media_upload", &self.media_upload),
+            ("url_preview", &self.url_preview),
             ("keys", &self.keys),
             ("to_device", &self.to_device),
             ("key_backup", &self.key_backup),

@@ -58,6 +58,36 @@ pub const NONCE_MS_MAX: u64 = 60_000;
 pub const SHARED_SECRET_NONCES_MAX: usize = 10_000;
 /// Longer texts are not looked up as tokens.
 pub const TOKEN_BYTES_MAX: usize = 255;
+/// The longest URL of which there is a preview, in bytes.
+pub const PREVIEW_URL_BYTES_MAX: usize = 4_096;
+/// The longest chain of redirects to a page or to its image.
+pub const PREVIEW_REDIRECTS_MAX: usize = 5;
+/// Timeout for a page of which a client wants a preview, with all its redirects.
+pub const PREVIEW_PAGE_WAIT: Duration = Duration::from_secs(10);
+/// Timeout for the image of a preview; without it there is a preview without an image.
+pub const PREVIEW_IMAGE_WAIT: Duration = Duration::from_secs(8);
+/// The longest that a preview takes, waiting for others included.
+pub const PREVIEW_WAIT: Duration = Duration::from_secs(30);
+/// Pages that are fetched for previews at the same time.
+pub const PREVIEWS_AT_ONCE_MAX: usize = 8;
+/// Pages that are fetched for one user at the same time.
+pub const PREVIEWS_PER_USER_MAX: usize = 3;
+/// Images of previews in memory at the same time.
+pub const PREVIEW_IMAGES_AT_ONCE_MAX: usize = 2;
+/// URLs of which is remembered that there is no preview.
+pub const PREVIEW_FAILURES_MAX: usize = 1_000;
+/// How long it is remembered that there is no preview, in milliseconds.
+pub const PREVIEW_FAILURE_MS: u64 = 5 * 60 * 1_000;
+/// How long an image stays after its preview has expired, in milliseconds: clients keep previews, too.
+pub const PREVIEW_IMAGE_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Characters of a description in a preview.
+pub const PREVIEW_DESCRIPTION_CHARS_MAX: usize = 1_000;
+/// Characters of any other text in a preview.
+pub const PREVIEW_TEXT_CHARS_MAX: usize = 300;
+/// Bytes of a page in which its encoding is looked for.
+pub const PREVIEW_CHARSET_BYTES_MAX: usize = 4_096;
+/// Previews that one write deletes.
+pub const PREVIEWS_PER_WRITE_MAX: u64 = 100;
 /// Unused devices that one read looks at, and that one write logs out.
 pub const UNUSED_DEVICES_PER_WRITE_MAX: u64 = 100;
 /// Longer user agents are truncated.

@@ -35,6 +35,11 @@ async fn show(app: App, call: Call) -> Result<Json<Value>> {
         "m.get_login_token": { "enabled": person },
         "m.forget_forced_upon_leave": { "enabled": false },
     });
+    // Also when there are none: clients that do not find it ask for previews. Its name before it is in the specification, too
+    // (MSC4452).
+    for name in ["m.preview_url", "io.element.msc4452.preview_url"] {
+        capabilities[name] = json!({ "enabled": person && app.domain.previews.is_on() });
+    }
     if who.admin {
         capabilities["m.account_moderation"] = json!({ "suspend": true, "lock": true });
     }

@@ -52,6 +52,7 @@ pub mod tokens;
 pub mod txns;
 pub mod typing_rooms;
 pub mod unread_counts;
+pub mod url_previews;
 pub mod users;
 
 /// All statements of all groups. A test prepares them on both engines.
@@ -107,5 +108,6 @@ pub const STATEMENTS: &[&[&str]] = &[
     txns::STATEMENTS,
     typing_rooms::STATEMENTS,
     unread_counts::STATEMENTS,
+    url_previews::STATEMENTS,
     users::STATEMENTS,
 ];

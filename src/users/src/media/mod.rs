@@ -4,8 +4,8 @@
 //! A file is written before its row is committed and deleted after its last row, so that a row never lacks its file. A
 //! crash between the two leaves a file without a row, which upkeep deletes.
 //!
-//! Copies of remote media are cached as well ([`Media::copy`]); `federation/media` fetches them. There are no URL
-//! previews.
+//! Copies of remote media are cached as well ([`Media::copy`]); `federation/media` fetches them. Images of URL previews belong to
+//! no user; `previews` fetches them.
 
 mod accessed;
 mod announce;
@@ -16,6 +16,7 @@ mod files;
 mod find;
 mod id;
 mod known;
+mod preview_image;
 mod refuse;
 mod remote;
 mod remove;

@@ -2,11 +2,11 @@
 //!
 //! Bytes are streamed in both directions, which ruma's whole-body types cannot do, so these are plain handlers; ruma
 //! supplies only the paths. Unless `media.unauthenticated_downloads` is set, media requires a token: the old paths
-//! respond with `M_NOT_FOUND`, as the specification requires of a server that has frozen them. URL previews are not
-//! offered.
+//! respond with `M_NOT_FOUND`, as the specification requires of a server that has frozen them.
 
 mod download;
 mod legacy;
+mod preview;
 mod serve;
 mod thumbnail;
 mod upload;
@@ -30,6 +30,13 @@ use crate::route::{Endpoint, Ruma};
 /// The paths from before the endpoint required a token. Here they require one too, as on other servers.
 const CONFIG_BEFORE_1_11: &[&str] =
     &["/_matrix/media/r0/config", "/_matrix/media/v1/config", "/_matrix/media/v3/config"];
+/// The old paths of previews always required a token.
+const PREVIEW: [&str; 4] = [
+    "/_matrix/client/v1/media/preview_url",
+    "/_matrix/media/r0/preview_url",
+    "/_matrix/media/v1/preview_url",
+    "/_matrix/media/v3/preview_url",
+];
 /// A path that old bridges use and ruma does not list.
 const UPLOAD_BEFORE: &[&str] = &["/_matrix/media/v1/upload"];
 
@@ -53,6 +60,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         download.all_but_locked(),
         download_as.all_but_locked(),
         thumbnail.all_but_locked(),
+        // Not for guests: each makes this server fetch pages.
+        Endpoint::plain(Method::GET, PREVIEW, token, preview::preview).suspended().appservices(),
     ];
     endpoints.extend(legacy::endpoints());
     endpoints
