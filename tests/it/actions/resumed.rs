@@ -1,9 +1,12 @@
 //! Regressions of interrupted actions, and what servers that were unreachable learn later.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use hearth_domain::admin::jobs::State;
+
 use super::interrupted::{Http, begin, stops};
-use super::scenarios::{Action, Progress};
+use super::scenarios::{Action, Progress, Ready};
 use super::{comes_true, membership};
 use crate::harness::{Cluster, World, json, v3};
 
@@ -163,6 +166,50 @@ async fn a_join_is_resumed_when_the_other_server_cannot_reach_this_one_for_its_k
         let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
         let done = comes_true(async || ready.progress(a, b).await == Progress::Done).await;
         assert!(done, "version {version}: {ready:?}");
+        cluster.ends().await;
+    }
+}
+
+/// Lets the server take one step after the other, until a join has stored a part of the room's events.
+async fn stores_a_part(world: &World, request: &mut tokio::task::JoinHandle<reqwest::Result<u16>>) {
+    loop {
+        assert!(stops(world, request).await, "the room is stored in several writes");
+        let jobs = world.server().domain.admin.jobs.list();
+        if jobs.iter().any(|job| job.message.contains("events stored")) {
+            return;
+        }
+        world.steps().stop_after(0);
+        world.steps().release();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_is_resumed_when_the_server_is_killed_amid_the_state_of_the_room() {
+    for version in ["11", "12"] {
+        let mut cluster = Cluster::of(["a.example", "b.example"]).await;
+        cluster.worlds[0].counts_steps().await;
+        let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
+        let (ann, bob) = (a.register("ann").await, b.register("bob").await);
+        let shelf = |n: i32| json!({ "type": "org.example.shelf", "state_key": n.to_string(), "content": {} });
+        let shelves: Vec<_> = (0..450).map(shelf).collect();
+        let room = bob.creates_room().public().version(version).with("initial_state", json!(shelves)).await;
+        let ready = Ready::join(&ann, &room);
+        a.steps().stop_after(0);
+        let mut request = begin(a, &ready, Http::One);
+        stores_a_part(a, &mut request).await;
+        cluster.worlds[0].is_killed_and_starts_again().await;
+        let [a, b] = &cluster.worlds[..] else { unreachable!("two servers") };
+        let done = comes_true(async || ready.progress(a, b).await == Progress::Done).await;
+        assert!(done, "version {version}: {ready:?}");
+        let state = async |of: &crate::harness::Person| {
+            let state = of.get(v3!("rooms/{}/state", room)).await.ok();
+            let events = state.as_array().expect("a list").iter();
+            events.map(|event| event["event_id"].as_str().expect("an id").to_owned()).collect::<BTreeSet<_>>()
+        };
+        assert_eq!(state(&ann).await, state(&bob).await, "version {version}");
+        let jobs = a.server().domain.admin.jobs.list();
+        let is_shown = jobs.iter().any(|job| (job.name, job.state) == ("join_room", State::Done));
+        assert!(is_shown, "the resumed join is in the list of jobs: {jobs:?}");
         cluster.ends().await;
     }
 }

@@ -51,6 +51,19 @@ pub(super) struct Ready {
     goal: Goal,
 }
 
+impl Ready {
+    /// A user of the first server joins a public room of the second one.
+    pub(super) fn join(who: &Person, room: &crate::harness::Room) -> Self {
+        Self {
+            method: Method::POST,
+            path: format!("{}?via=b.example", v3!("join/{}", room)),
+            body: json!({}),
+            token: Some(who.token.clone()),
+            goal: Goal::Memberships(vec![(room.0.clone(), who.id.clone(), "join")]),
+        }
+    }
+}
+
 /// The expected result of an action.
 #[derive(Debug)]
 enum Goal {
@@ -85,8 +98,7 @@ impl Action {
         match self {
             Self::Join => {
                 let room = bob.creates_room().public().version(version).await;
-                let path = format!("{}?via=b.example", v3!("join/{}", room));
-                post(path, json!({}), is(&room.0, &ann.id, "join"))
+                Ready::join(&ann, &room)
             }
             Self::Knock => {
                 let room = knockable(&bob, version).await;

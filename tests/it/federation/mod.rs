@@ -10,6 +10,7 @@ mod log_lines;
 mod malformed;
 mod media;
 mod neighbours;
+mod omit_members;
 mod open_invites;
 mod people;
 mod reads;

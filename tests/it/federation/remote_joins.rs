@@ -9,7 +9,7 @@ use crate::harness::{Answer, Cluster, Person, Room, v3};
 const VERSIONS: [&str; 7] = ["6", "7", "8", "9", "10", "11", "12"];
 
 /// Joins through a resident server.
-async fn joins(person: &Person, room: &str, via: &str) -> Answer {
+pub(super) async fn joins(person: &Person, room: &str, via: &str) -> Answer {
     person.post(v3!("join/{}", room), json!({})).query(&[("via", via)]).await
 }
 
@@ -25,7 +25,7 @@ async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
 }
 
 /// Waits until the seer's server has this membership of a user.
-async fn becomes(seer: &Person, who: &Person, room: &Room, membership: &str) -> Value {
+pub(super) async fn becomes(seer: &Person, who: &Person, room: &Room, membership: &str) -> Value {
     let see = async || seer.get(v3!("rooms/{}/state/m.room.member/{}", room, who.id)).await;
     let what = format!("{} sees that {} is at {membership}", seer.id, who.id);
     until(&what, async || see().await.json()["membership"] == membership).await;

@@ -6,6 +6,7 @@
 
 mod complexity;
 mod invite;
+mod join_response;
 mod make_join;
 mod open_invites;
 mod rescind;
@@ -20,6 +21,7 @@ use hearth_store::tables::rooms::{self, Room};
 use ruma::{RoomId, ServerName};
 
 pub use invite::Invite;
+pub use join_response::JoinResponseFormat;
 pub use make_join::LocalTemplate;
 pub use third_party::Bound;
 

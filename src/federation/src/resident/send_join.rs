@@ -8,7 +8,6 @@ use hearth_base::{Error, Result};
 use hearth_rooms::RoomCore;
 use hearth_rooms::event::version;
 use hearth_rooms::membership::{self, AUTHORISED_VIA};
-use hearth_rooms::state::snapshot;
 use hearth_rooms::stripped;
 use hearth_store::engine::Tx;
 use hearth_store::tables::memberships::Membership;
@@ -19,8 +18,9 @@ use ruma::{EventId, OwnedRoomId, ServerName, UserId};
 use serde_json::value::RawValue;
 
 use super::Federation;
+use super::join_response::{self, JoinResponseFormat};
 use crate::pdu::{self, IncomingPdu, PduOutcome};
-use crate::serve::{EventListBody, auth_chain};
+use crate::serve::EventListBody;
 use crate::sign;
 
 /// An accepted member event.
@@ -30,8 +30,7 @@ struct LetIn {
 }
 
 impl Federation {
-    /// Accepts a remote user's join. Returns the room's state before the join and its auth chain; `is_old` selects the
-    /// response format of version 1.
+    /// Accepts a remote user's join. Returns the room's state before the join and its auth chain.
     ///
     /// `M_NOT_FOUND` for rooms that this server is not in, `M_INVALID_PARAM` or `M_BAD_JSON` when it is not a join of
     /// the other server's user, and `M_FORBIDDEN` when the room does not allow it.
@@ -42,32 +41,13 @@ impl Federation {
         room_id: OwnedRoomId,
         event_id: &EventId,
         pdu: &RawValue,
-        is_old: bool,
+        format: JoinResponseFormat,
     ) -> Result<EventListBody> {
         let LetIn { room, event } = self.receive_member(origin, room_id, event_id, pdu, Membership::Join).await?;
         let (core, id) = (self.core.clone(), event_id.to_owned());
-        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
-            let join = core.events.find(tx.tx(), &id)?;
-            let join = join.ok_or_else(|| Error::broken("a join is missing that was just let in"))?;
-            // Stored but without a place in the timeline, so the join is not in effect.
-            if join.ord.is_none() {
-                return Err(Error::forbidden("The rules of this room do not allow that join any more."));
-            }
-            let state: Vec<_> = snapshot::full(tx.tx(), join.snapshot)?.into_values().collect();
-            let of = state.iter().copied().chain([join.sn]);
-            let chain = auth_chain(&core, tx.tx(), &room, of)?;
-            Ok((state, chain))
-        };
-        let (state, chain) = self.core.store.read_slow("federation_joined", read).await?;
-        let origin = serde_json::to_string(self.core.server_name.as_str())
-            .map_err(|error| Error::fault("writing a server's name", error))?;
-        let (open, close) = if is_old { ("[200,{", "]}]") } else { ("{", "]}") };
-        let head = [
-            format!("{open}\"members_omitted\":false,\"origin\":{origin},\"event\":").into_bytes(),
-            event.json,
-            b",\"auth_chain\":[".to_vec(),
-        ];
-        Ok(EventListBody::default().text(head.concat()).events(chain).text("],\"state\":[").events(state).text(close))
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| join_response::read(&core, tx.tx(), &room, &id, format);
+        let response = self.core.store.read_slow("federation_joined", read).await?;
+        response.write(&self.core.server_name, event.json, format)
     }
 
     /// Accepts a remote user's knock. Returns the stripped state. Errors as for a join.

@@ -2,9 +2,10 @@
 
 use axum::response::Response;
 use hearth_base::Result;
+use hearth_domain::federation::resident::JoinResponseFormat;
 use ruma::api::federation::membership::{create_join_event, create_knock_event, create_leave_event};
 use ruma::{OwnedEventId, OwnedRoomId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::events::pieces;
@@ -35,18 +36,30 @@ fn event<E>(request: &Ruma<Loose<E>>) -> Result<(OwnedRoomId, OwnedEventId, &Raw
     Ok((request.id(0)?, request.id(1)?, pdu))
 }
 
+/// The query of version 2 of `send_join`.
+#[derive(Deserialize)]
+struct JoinQuery {
+    #[serde(default)]
+    omit_members: bool,
+}
+
 async fn join(app: App, request: Ruma<Loose<create_join_event::v2::Request>>) -> Result<Response> {
-    joined(app, request, false).await
+    let JoinQuery { omit_members } = request.call.query()?;
+    joined(app, request, JoinResponseFormat::V2 { omit_members }).await
 }
 
 async fn join_before(app: App, request: Ruma<Loose<create_join_event::v2::Request>>) -> Result<Response> {
-    joined(app, request, true).await
+    joined(app, request, JoinResponseFormat::V1).await
 }
 
-async fn joined(app: App, request: Ruma<Loose<create_join_event::v2::Request>>, is_old: bool) -> Result<Response> {
+async fn joined(
+    app: App,
+    request: Ruma<Loose<create_join_event::v2::Request>>,
+    format: JoinResponseFormat,
+) -> Result<Response> {
     let (room_id, event_id, pdu) = event(&request)?;
     let federation = &app.domain.federation;
-    let lists = federation.receive_join(request.origin()?, room_id, &event_id, pdu, is_old).await?;
+    let lists = federation.receive_join(request.origin()?, room_id, &event_id, pdu, format).await?;
     Ok(pieces(&app, lists))
 }
 

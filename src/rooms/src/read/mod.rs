@@ -11,6 +11,7 @@ pub mod choice;
 pub mod context;
 pub mod deferred;
 pub mod erased;
+pub mod heroes;
 pub mod hierarchy;
 pub mod history;
 pub mod ignored;

@@ -28,6 +28,8 @@ const OPEN_INVITES_USAGE: &str = "SELECT count(*), CAST(COALESCE(SUM(OCTET_LENGT
      FROM memberships WHERE user = ?1 AND membership = 2 AND stripped IS NOT NULL";
 const NAMES: &str =
     "SELECT m.user, u.id, m.membership FROM memberships m JOIN users u ON u.sn = m.user WHERE m.room = ?1";
+const EVENTS: &str =
+    "SELECT m.event, u.id, m.membership FROM memberships m JOIN users u ON u.sn = m.user WHERE m.room = ?1";
 const COUNTS: &str = "SELECT membership, count(*) FROM memberships WHERE room = ?1 GROUP BY membership";
 const FIRST_THERE: &str = "SELECT user FROM memberships WHERE room = ?1 AND user <> ?2 AND membership IN (1, 2) \
      ORDER BY event LIMIT ?3";
@@ -62,6 +64,7 @@ pub const STATEMENTS: &[&str] = &[
     OPEN_INVITES,
     OPEN_INVITES_USAGE,
     NAMES,
+    EVENTS,
     COUNTS,
     FIRST_THERE,
     FIRST_GONE,
@@ -226,6 +229,14 @@ pub fn names(
 ) -> Result<()> {
     tx.query(NAMES, &[room.into()], &mut |row| {
         each(UserSn(row.int(0)?), row.text(1)?, Membership::from_int(row.int(2)?))
+    })
+}
+
+/// Visits all memberships of a room by member event, user id and membership.
+pub fn by_event(tx: &mut dyn Tx, room: RoomSn, each: &mut dyn FnMut(EventSn, &str, Membership)) -> Result<()> {
+    tx.query(EVENTS, &[room.into()], &mut |row| {
+        each(EventSn(row.int(0)?), row.text(1)?, Membership::from_int(row.int(2)?));
+        Ok(true)
     })
 }
 
