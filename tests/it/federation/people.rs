@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::transaction::Letter;
+use crate::harness::keys::device_keys;
 use crate::harness::{Cluster, encoded, v3};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,11 +55,7 @@ async fn keys_are_for_all_but_names_of_devices_are_not() {
     let alice = a.register("alice").await;
     let (id, device) = (&alice.id, &alice.device);
     alice.put(v3!("devices/{}", device), json!({ "display_name": "Alice's phone" })).await.ok();
-    let keys = json!({
-        "user_id": id, "device_id": device, "algorithms": ["m.megolm.v1.aes-sha2"],
-        "keys": { format!("curve25519:{device}"): "c".repeat(43), format!("ed25519:{device}"): "e".repeat(43) },
-        "signatures": { id: { format!("ed25519:{device}"): "s".repeat(86) } },
-    });
+    let (keys, _) = device_keys(&alice, 1);
     let one = json!({ "signed_curve25519:AAAA": { "key": "k".repeat(43), "signatures": {} } });
     alice.post(v3!("keys/upload"), json!({ "device_keys": keys, "one_time_keys": one })).await.ok();
 
