@@ -47,8 +47,8 @@ impl AccountData {
         read.await?.ok_or_else(|| Error::not_found("There is no such account data."))
     }
 
-    /// Sets one item. `content` must be a JSON object; an empty one deletes the item (MSC3391), because clients that do not
-    /// know the deletion do it that way.
+    /// Sets one item. `content` must be a JSON object. An empty one is stored like any other, although clients that do not
+    /// know [`AccountData::delete`] empty what they no longer need: matrix-js-sdk waits until a sync shows what it has set.
     ///
     /// Refuses with `M_BAD_JSON` other JSON and types that have their own endpoints, `M_TOO_LARGE` content over
     /// [`limits::ACCOUNT_DATA_BYTES_MAX`], `M_NOT_FOUND` rooms in which the user has no membership.
@@ -58,10 +58,7 @@ impl AccountData {
         let (core, user, content) = (self.core.clone(), who.user, content.to_owned());
         let write = move |tx: &mut WriteTx<'_>| {
             let room = resolve(tx.tx(), user, room.as_deref())?;
-            match is_empty(&content) {
-                true => remove(&core, tx, (user, room), &kind),
-                false => store(&core, tx, (user, room), &kind, &content),
-            }
+            store(&core, tx, (user, room), &kind, &content)
         };
         self.core.store.write("account_data_set", write).await
     }
@@ -141,12 +138,6 @@ pub(super) fn store(
     Ok(())
 }
 
-/// Whether a content is the empty object.
-fn is_empty(content: &str) -> bool {
-    let inner = content.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-    inner.is_some_and(|inner| inner.trim().is_empty())
-}
-
 /// Deletes an item and wakes the user, if there is one.
 fn remove(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, (user, room): (UserSn, RoomSn), kind: &str) -> Result<()> {
     if table::get(tx.tx(), user, room, kind)?.is_none() {
@@ -177,6 +168,5 @@ mod tests {
             assert_eq!(check(kind, content).expect_err(content).reason(), Some(reason));
         }
         assert!(check("m.direct", " {\"@a:b\":[]}").is_ok());
-        assert!(is_empty(" { } ") && is_empty("{}") && !is_empty("{\"a\":{}}"));
     }
 }
