@@ -12,6 +12,8 @@ use ruma::signatures::{SigningKeyAlgorithm, to_canonical_json_string_for_signing
 pub(super) const ED25519: &str = "ed25519:";
 /// Length of an Ed25519 public key.
 const PUBLIC_KEY_BYTES: usize = 32;
+/// Length of an Ed25519 signature.
+const SIGNATURE_BYTES: usize = 64;
 
 /// Parses an object of at most `bytes_max`; `what` names it in errors.
 ///
@@ -53,6 +55,16 @@ pub(super) fn payload(object: &CanonicalJsonObject) -> Result<String> {
 pub(super) fn public_key(text: &str) -> Option<Vec<u8>> {
     let bytes = Base64::<Standard>::parse(text).ok()?.into_inner();
     (bytes.len() == PUBLIC_KEY_BYTES).then_some(bytes)
+}
+
+/// Whether texts are an Ed25519 public key and a signature, written as libraries write them: the unused bits of the last
+/// character are zero. Placeholders rarely are.
+pub(super) fn are_genuine(public: &str, signature: &str) -> bool {
+    let is = |text: &str, length: usize| {
+        let written = Base64::<Standard>::parse(text).ok().filter(|bytes| bytes.as_bytes().len() == length);
+        written.is_some_and(|bytes| bytes.encode() == text.trim_end_matches('='))
+    };
+    is(public, PUBLIC_KEY_BYTES) && is(signature, SIGNATURE_BYTES)
 }
 
 /// The signature on an object by a user's key.

@@ -3,7 +3,8 @@
 //!
 //! Of local clients' uploads, the signature of the device is verified on each key that has one: a wrong one is a mistake that
 //! other clients would otherwise find, when they fail to start an encrypted session. Keys without it are stored, because the
-//! specification leaves it to clients to refuse them. The keys of other servers are not verified: those servers do not
+//! specification leaves it to clients to refuse them; so are those of programs that do not encrypt and write placeholders,
+//! which are no signatures, where real ones belong. The keys of other servers are not verified: those servers do not
 //! either, so keys are in use that only this server would hide.
 
 use hearth_base::{Error, Reason, Result, error::refuse, limits};
@@ -91,12 +92,14 @@ impl CheckedUpload {
     }
 }
 
-/// Verifies the device's signature on one of its keys, if it has one.
+/// Verifies the device's signature on one of its keys, if it has one that is not a placeholder.
 fn verify_own(object: &CanonicalJsonObject, owner: UploadOwner<'_>, public: &str) -> Result<()> {
     let name = format!("{ED25519}{}", owner.device);
     match signed::signature(object, owner.user, &name) {
-        Some(_) => signed::check(object, owner.user, owner.device.as_str(), public),
-        None => Ok(()),
+        Some(text) if signed::are_genuine(public, text) => {
+            signed::check(object, owner.user, owner.device.as_str(), public)
+        }
+        _ => Ok(()),
     }
 }
 

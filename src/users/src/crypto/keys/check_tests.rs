@@ -54,6 +54,14 @@ async fn device_keys_must_fit_their_device() {
             KeysUpload { device_keys: Some(signed(alice.device_keys_json(), &signers)), ..KeysUpload::default() };
         assert_eq!(check(&alice, &upload).err(), expected);
     }
+    // Programs that do not encrypt write placeholders.
+    for (public, signature) in [("e".repeat(43), "s".repeat(86)), ("A".repeat(43), "fake".to_owned())] {
+        let mut keys = alice.device_keys_json();
+        keys["keys"] = json!({ "ed25519:PHONE": public });
+        keys["signatures"] = json!({ alice.who.user_id.as_str(): { "ed25519:PHONE": signature } });
+        let raw = ruma::serde::Raw::from_json_string(keys.to_string()).expect("JSON");
+        assert!(check(&alice, &KeysUpload { device_keys: Some(raw), ..KeysUpload::default() }).is_ok());
+    }
     assert!(check(&alice, &alice.upload(&["A"], &["F"])).is_ok());
 }
 
