@@ -21,6 +21,7 @@ mod forms;
 mod history;
 mod hostile_rules;
 mod join;
+mod leaks;
 mod limits;
 mod malformed;
 mod media;

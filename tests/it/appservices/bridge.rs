@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running application service. Dropping it stops it.
 #[derive(Debug)]
-pub(super) struct Bridge {
+pub(crate) struct Bridge {
     pub(super) address: SocketAddr,
     pub(super) id: &'static str,
     seen: Arc<Seen>,
@@ -56,7 +56,7 @@ pub(super) struct Creates {
 }
 
 impl Bridge {
-    pub(super) async fn starts(id: &'static str) -> Self {
+    pub(crate) async fn starts(id: &'static str) -> Self {
         Self::starts_at(id, "127.0.0.1:0").await
     }
 
@@ -71,7 +71,7 @@ impl Bridge {
     }
 
     /// Its registration, with further fields.
-    pub(super) fn registration(&self, more: &str) -> String {
+    pub(crate) fn registration(&self, more: &str) -> String {
         let (id, address) = (self.id, self.address);
         format!(
             "id: {id}\nurl: http://{address}\nas_token: as_{id}\nhs_token: hs_{id}\nsender_localpart: {id}bot\n\
@@ -81,7 +81,7 @@ impl Bridge {
     }
 
     /// A client with its token.
-    pub(super) fn client(&self, world: &World) -> Client {
+    pub(crate) fn client(&self, world: &World) -> Client {
         world.anyone().with_token(&format!("as_{}", self.id))
     }
 
@@ -114,12 +114,12 @@ impl Bridge {
     }
 
     /// A list of all accepted transactions, in order.
-    pub(super) fn all(&self, key: &str) -> Vec<Value> {
+    pub(crate) fn all(&self, key: &str) -> Vec<Value> {
         self.transactions().iter().flat_map(|asked| list(&asked.body[key]).to_vec()).collect()
     }
 
     /// The texts of all messages that it has accepted, in order.
-    pub(super) fn messages(&self) -> Vec<String> {
+    pub(crate) fn messages(&self) -> Vec<String> {
         let events = self.all("events");
         events.iter().filter_map(|event| event["content"]["body"].as_str()).map(str::to_owned).collect()
     }

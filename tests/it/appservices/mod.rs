@@ -3,3 +3,5 @@
 mod bridge;
 mod deliveries;
 mod questions;
+
+pub(crate) use bridge::Bridge;

@@ -26,10 +26,7 @@ const STORIES_PER_CLUSTER: u64 = 25;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_agree_after_whatever_happened() {
-    let seeds: Vec<u64> = match wish() {
-        Some(wish) => seeds(&wish).expect("HEARTH_SIMULATION is a seed, or two with a dash between them"),
-        None => (1..=SEEDS).chain(FAILED_BEFORE).collect(),
-    };
+    let seeds = seeds_of("HEARTH_SIMULATION").unwrap_or_else(|| (1..=SEEDS).chain(FAILED_BEFORE).collect());
     let chunk = usize::try_from(STORIES_PER_CLUSTER).unwrap_or(1);
     for seeds in seeds.chunks(chunk) {
         let cluster = Cluster::with(["a.test", "b.test", "c.test"], seeds[0], |_| {}).await;
@@ -40,9 +37,11 @@ async fn servers_agree_after_whatever_happened() {
     }
 }
 
+/// The seeds that an environment variable asks for: one, or two with a dash between them.
 #[expect(clippy::disallowed_methods, reason = "says how long the tests may run; the server is not concerned")]
-fn wish() -> Option<String> {
-    env::var("HEARTH_SIMULATION").ok()
+pub(crate) fn seeds_of(variable: &str) -> Option<Vec<u64>> {
+    let wish = env::var(variable).ok()?;
+    Some(seeds(&wish).expect("a seed, or two with a dash between them"))
 }
 
 fn seeds(wish: &str) -> Option<Vec<u64>> {

@@ -1,0 +1,109 @@
+//! Who may read what: the rules of the specification ("Room History Visibility", server behaviour) over a linear
+//! history, written without a look at the server's code.
+
+/// What a user is to the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Is {
+    Out,
+    Knocking,
+    Invited,
+    Joined,
+    Banned,
+}
+
+/// A user, as far as access depends on it.
+#[derive(Debug, Clone)]
+pub(super) struct Reader {
+    pub(super) is: Is,
+    pub(super) forgot: bool,
+    /// Messages that there were at the last join.
+    joined_at: Option<usize>,
+    /// Messages that there were at the last other change.
+    left_at: usize,
+    pub(super) erased: bool,
+}
+
+/// A message.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) word: String,
+    pub(super) event: String,
+    pub(super) sender: usize,
+    pub(super) redacted: bool,
+    visibility: &'static str,
+    /// What each user was at that time.
+    were: Vec<Is>,
+}
+
+/// A room.
+#[derive(Debug)]
+pub(super) struct Model {
+    pub(super) visibility: &'static str,
+    pub(super) readers: Vec<Reader>,
+    pub(super) said: Vec<Said>,
+}
+
+impl Model {
+    pub(super) fn new(visibility: &'static str, users: usize) -> Self {
+        let reader = Reader { is: Is::Out, forgot: false, joined_at: None, left_at: 0, erased: false };
+        Self { visibility, readers: vec![reader; users], said: Vec::new() }
+    }
+
+    pub(super) fn becomes(&mut self, user: usize, is: Is) {
+        let now = self.said.len();
+        let reader = &mut self.readers[user];
+        if is == Is::Joined {
+            reader.joined_at = Some(now);
+        } else {
+            reader.left_at = now;
+        }
+        reader.is = is;
+        reader.forgot = false;
+    }
+
+    pub(super) fn says(&mut self, sender: usize, word: String, event: String) {
+        let were = self.readers.iter().map(|reader| reader.is).collect();
+        self.said.push(Said { word, event, sender, redacted: false, visibility: self.visibility, were });
+    }
+
+    /// Whether a user may know that a message exists.
+    pub(super) fn may_see(&self, user: usize, number: usize) -> bool {
+        let (reader, said) = (&self.readers[user], &self.said[number]);
+        match said.visibility {
+            "world_readable" => true,
+            _ if reader.forgot => false,
+            _ if said.were[user] == Is::Joined => true,
+            "shared" => reader.joined_at.is_some_and(|at| at > number),
+            "invited" => said.were[user] == Is::Invited,
+            _ => false,
+        }
+    }
+
+    /// Whether a user may read a message. The words of an erased user are for those who were there.
+    pub(super) fn may_read(&self, user: usize, number: usize) -> bool {
+        let said = &self.said[number];
+        let is_erased = self.readers[said.sender].erased && said.were[user] != Is::Joined;
+        self.may_see(user, number) && !said.redacted && !is_erased
+    }
+
+    /// Whether a sync may contain a message: nothing from after the user has left, whatever the visibility.
+    pub(super) fn may_sync(&self, user: usize, number: usize) -> bool {
+        let reader = &self.readers[user];
+        let is_in_time = reader.is == Is::Joined || !reader.forgot && number < reader.left_at;
+        is_in_time && self.may_read(user, number)
+    }
+
+    /// Whether a user was to be told of a message when it was sent.
+    pub(super) fn was_there(&self, user: usize, number: usize) -> bool {
+        self.said[number].were[user] == Is::Joined
+    }
+
+    /// The messages whose words occur in a text.
+    pub(super) fn found_in(&self, text: &str) -> Vec<usize> {
+        let of = |word| self.said.iter().position(|said| said.word == word);
+        let mut found: Vec<_> = text.split(|c: char| !c.is_ascii_alphanumeric()).filter_map(of).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}

@@ -1,0 +1,215 @@
+//! The random history of one seed.
+
+use hearth_base::Random;
+use hearth_base::random::SeededRandom;
+
+use super::model::{Is, Model};
+use crate::harness::{Client, Person, Room, Value, World, json, v3};
+use crate::pushers::Gateway;
+
+/// Steps in a history.
+const STEPS: usize = 24;
+/// All doors are tried each time that so many steps were made.
+const STEPS_PER_CHECK: usize = 12;
+const VISIBILITIES: [&str; 4] = ["world_readable", "shared", "invited", "joined"];
+/// The users by number: the creator, a member who may be erased, two who come and go, one who never comes, and the
+/// bot of an application service, who comes and goes.
+pub(super) const ALICE: usize = 0;
+pub(super) const DAVE: usize = 1;
+pub(super) const BOB: usize = 2;
+pub(super) const CAROL: usize = 3;
+pub(super) const EVE: usize = 4;
+pub(super) const BOT: usize = 5;
+
+/// A room and its users.
+pub(super) struct Story {
+    pub(super) seed: u64,
+    chance: SeededRandom,
+    pub(super) room: Room,
+    pub(super) people: Vec<Person>,
+    pub(super) model: Model,
+    /// Where each user's incremental syncs go on.
+    pub(super) since: Vec<Option<String>>,
+    pub(super) pos: Vec<Option<String>>,
+    pub(super) log: Vec<String>,
+}
+
+impl Story {
+    pub(super) async fn new(world: &World, bot: &Client, gateway: &Gateway, seed: u64) -> Self {
+        let mut people = Vec::new();
+        for name in ["alice", "dave", "bob", "carol", "eve"] {
+            people.push(world.register(&format!("{name}{seed}")).await);
+        }
+        let login = json!({ "access_token": "as_irc", "user_id": "@ircbot:localhost", "device_id": "" });
+        people.push(Person::from_login(bot, &login));
+        for user in [BOB, CAROL, EVE] {
+            gateway.notifies(&people[user], &key(seed, user)).await;
+        }
+        let chance = SeededRandom::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let (since, pos) = (vec![None; people.len()], vec![None; people.len()]);
+        let model = Model::new("shared", people.len());
+        let mut story = Self { seed, chance, room: Room(String::new()), people, model, since, pos, log: Vec::new() };
+        let version = if seed.is_multiple_of(2) { "12" } else { "11" };
+        story.model.visibility = VISIBILITIES[story.below(VISIBILITIES.len())];
+        let creation = story.people[ALICE].creates_room().public().version(version).history(story.model.visibility);
+        story.room = creation.await;
+        story.log.push(format!("version {version}, {}", story.model.visibility));
+        story.model.becomes(ALICE, Is::Joined);
+        story.people[DAVE].joins(&story.room).await;
+        story.model.becomes(DAVE, Is::Joined);
+        story
+    }
+
+    pub(super) fn below(&self, bound: usize) -> usize {
+        let mut bytes = [0; 8];
+        self.chance.fill(&mut bytes);
+        usize::try_from(u64::from_le_bytes(bytes) % bound as u64).unwrap_or_default()
+    }
+
+    pub(super) async fn unfolds(&mut self) {
+        for step in 1..=STEPS {
+            match self.below(12) {
+                0..=4 => self.moves().await,
+                5 => self.changes_visibility().await,
+                6 => self.redacts().await,
+                7 if self.below(3) == 0 => self.erases().await,
+                _ => self.speaks().await,
+            }
+            if step % STEPS_PER_CHECK == 0 {
+                self.tries_all_doors().await;
+            }
+        }
+    }
+
+    async fn moves(&mut self) {
+        let user = [BOB, CAROL, BOT][self.below(3)];
+        let (who, alice, room) = (&self.people[user], &self.people[ALICE], &self.room);
+        let choice = self.below(3);
+        let now = match (self.model.readers[user].is, choice) {
+            (Is::Joined, 0) => {
+                who.leaves(room).await;
+                Is::Out
+            }
+            (Is::Joined | Is::Knocking, 1) | (Is::Knocking, 0) => {
+                alice.kicks(who, room).await;
+                Is::Out
+            }
+            (Is::Joined, _) => {
+                alice.bans(who, room).await;
+                Is::Banned
+            }
+            (Is::Banned, _) => {
+                alice.unbans(who, room).await;
+                Is::Out
+            }
+            (Is::Invited, 0) => {
+                who.leaves(room).await;
+                Is::Out
+            }
+            (Is::Out, 0) | (Is::Knocking, _) => {
+                alice.invites(who, room).await;
+                Is::Invited
+            }
+            (Is::Out, 1) if user != BOT => return self.forgets_or_knocks(user).await,
+            (Is::Out | Is::Invited, _) => {
+                who.joins(room).await;
+                Is::Joined
+            }
+        };
+        self.log.push(format!("{user} is {now:?}"));
+        self.model.becomes(user, now);
+    }
+
+    async fn forgets_or_knocks(&mut self, user: usize) {
+        let (who, alice, room) = (&self.people[user], &self.people[ALICE], &self.room);
+        if self.below(2) == 0 {
+            if who.post(v3!("rooms/{}/forget", room), json!({})).await.status == 200 {
+                self.model.readers[user].forgot = true;
+                self.log.push(format!("{user} forgets"));
+            }
+            return;
+        }
+        for (rule, knocks) in [("knock", true), ("public", false)] {
+            alice.sets("m.room.join_rules", "", json!({ "join_rule": rule })).in_room(room).await;
+            if knocks {
+                who.knocks_on(room).await;
+            }
+        }
+        self.model.becomes(user, Is::Knocking);
+        self.log.push(format!("{user} knocks"));
+    }
+
+    async fn changes_visibility(&mut self) {
+        let visibility = VISIBILITIES[self.below(VISIBILITIES.len())];
+        let content = json!({ "history_visibility": visibility });
+        self.people[ALICE].sets("m.room.history_visibility", "", content).in_room(&self.room).await;
+        self.model.visibility = visibility;
+        self.log.push(visibility.to_owned());
+    }
+
+    async fn redacts(&mut self) {
+        if self.model.said.is_empty() {
+            return;
+        }
+        let number = self.below(self.model.said.len());
+        self.people[ALICE].redacts(&self.model.said[number].event, &self.room).await;
+        self.model.said[number].redacted = true;
+        self.log.push(format!("{number} is redacted"));
+    }
+
+    async fn erases(&mut self) {
+        if self.model.readers[DAVE].is != Is::Joined {
+            return;
+        }
+        let dave = &self.people[DAVE];
+        let proof = dave.proof(None);
+        dave.post(v3!("account/deactivate"), json!({ "erase": true, "auth": proof })).await.ok();
+        self.model.becomes(DAVE, Is::Out);
+        self.model.readers[DAVE].erased = true;
+        self.log.push("dave is erased".to_owned());
+    }
+
+    async fn speaks(&mut self) {
+        let speakers: Vec<_> =
+            [ALICE, DAVE, BOB, CAROL].into_iter().filter(|user| self.model.readers[*user].is == Is::Joined).collect();
+        let sender = speakers[self.below(speakers.len())];
+        let word = format!("q{}w{}q", self.seed, self.model.said.len());
+        let text = format!("canary {word}");
+        // Relations are only sent by those who were always there, and edits go to their own messages.
+        let own: Vec<_> = self.model.said.iter().filter(|said| said.sender == sender && !said.redacted).collect();
+        let target = own.get(self.below(own.len().max(1))).filter(|_| sender <= DAVE).map(|said| said.event.clone());
+        let (kind, content) = match (target, self.below(6)) {
+            (Some(target), 0) => ("m.room.message", related(&text, "m.thread", &target)),
+            (Some(target), 1) => ("m.room.message", related(&text, "m.reference", &target)),
+            (Some(target), 2) => {
+                let mut edit = related(&text, "m.replace", &target);
+                edit["m.new_content"] = json!({ "msgtype": "m.text", "body": text });
+                ("m.room.message", edit)
+            }
+            (Some(target), 3) => {
+                let relation = json!({ "rel_type": "m.annotation", "event_id": target, "key": word });
+                ("m.reaction", json!({ "m.relates_to": relation }))
+            }
+            _ => ("m.room.message", json!({ "msgtype": "m.text", "body": text })),
+        };
+        let log = format!("{sender} says {} {}", self.model.said.len(), content["m.relates_to"]["rel_type"]);
+        let who = &self.people[sender];
+        let path = v3!("rooms/{}/send/{}/{}", self.room, kind, who.fresh_transaction());
+        let answer = who.put(path, content).await;
+        // An edit of an edit, or a thread in a thread, is refused.
+        if answer.status == 200 {
+            let event = answer.json()["event_id"].as_str().expect("an id").to_owned();
+            self.model.says(sender, word, event);
+            self.log.push(log);
+        }
+    }
+}
+
+/// The pushkey of a user.
+pub(super) fn key(seed: u64, user: usize) -> String {
+    format!("{seed}-{user}")
+}
+
+fn related(text: &str, rel_type: &str, event: &str) -> Value {
+    json!({ "msgtype": "m.text", "body": text, "m.relates_to": { "rel_type": rel_type, "event_id": event } })
+}
