@@ -30,6 +30,8 @@ pub(super) struct Said {
     pub(super) event: String,
     pub(super) sender: usize,
     pub(super) redacted: bool,
+    /// An edit or a thread's message: bundled with the event that it relates to.
+    is_bundled: bool,
     visibility: &'static str,
     /// What each user was at that time.
     were: Vec<Is>,
@@ -61,9 +63,9 @@ impl Model {
         reader.forgot = false;
     }
 
-    pub(super) fn says(&mut self, sender: usize, word: String, event: String) {
+    pub(super) fn says(&mut self, sender: usize, word: String, event: String, is_bundled: bool) {
         let were = self.readers.iter().map(|reader| reader.is).collect();
-        self.said.push(Said { word, event, sender, redacted: false, visibility: self.visibility, were });
+        self.said.push(Said { word, event, sender, redacted: false, is_bundled, visibility: self.visibility, were });
     }
 
     /// Whether a user may know that a message exists.
@@ -86,10 +88,13 @@ impl Model {
         self.may_see(user, number) && !said.redacted && !is_erased
     }
 
-    /// Whether a sync may contain a message: nothing from after the user has left, whatever the visibility.
+    /// Whether a sync may contain a message: nothing from after the user has left, whatever the visibility. Only what is
+    /// bundled with an earlier event may be newer, where any user may read it.
     pub(super) fn may_sync(&self, user: usize, number: usize) -> bool {
         let reader = &self.readers[user];
-        let is_in_time = reader.is == Is::Joined || !reader.forgot && number < reader.left_at;
+        let said = &self.said[number];
+        let is_for_all = said.is_bundled && said.visibility == "world_readable";
+        let is_in_time = reader.is == Is::Joined || !reader.forgot && (number < reader.left_at || is_for_all);
         is_in_time && self.may_read(user, number)
     }
 

@@ -192,14 +192,16 @@ impl Story {
             }
             _ => ("m.room.message", json!({ "msgtype": "m.text", "body": text })),
         };
-        let log = format!("{sender} says {} {}", self.model.said.len(), content["m.relates_to"]["rel_type"]);
+        let relation = &content["m.relates_to"]["rel_type"];
+        let is_bundled = relation == "m.replace" || relation == "m.thread";
+        let log = format!("{sender} says {} {relation}", self.model.said.len());
         let who = &self.people[sender];
         let path = v3!("rooms/{}/send/{}/{}", self.room, kind, who.fresh_transaction());
         let answer = who.put(path, content).await;
         // An edit of an edit, or a thread in a thread, is refused.
         if answer.status == 200 {
             let event = answer.json()["event_id"].as_str().expect("an id").to_owned();
-            self.model.says(sender, word, event);
+            self.model.says(sender, word, event, is_bundled);
             self.log.push(log);
         }
     }
