@@ -45,7 +45,7 @@ impl Story {
         if let Some(since) = &self.since[user] {
             let query = [("filter", filter.as_str()), ("timeout", "0"), ("since", since)];
             let next = person.get(v3!("sync")).query(&query).await;
-            self.check(user, "the next sync", &next, Model::may_sync);
+            self.check(user, "the next sync", &next, Model::may_sync_next);
             let members = person.get(v3!("rooms/{}/members", self.room)).query(&[("at", since)]).await;
             self.check(user, "/members", &members, |_, _, _| false);
         }

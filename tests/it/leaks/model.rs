@@ -70,10 +70,15 @@ impl Model {
 
     /// Whether a user may know that a message exists.
     pub(super) fn may_see(&self, user: usize, number: usize) -> bool {
+        let is_open = self.said[number].visibility == "world_readable";
+        (is_open || !self.readers[user].forgot) && self.might_see(user, number)
+    }
+
+    /// Whether a user might know of a message before forgetting the room.
+    fn might_see(&self, user: usize, number: usize) -> bool {
         let (reader, said) = (&self.readers[user], &self.said[number]);
         match said.visibility {
             "world_readable" => true,
-            _ if reader.forgot => false,
             _ if said.were[user] == Is::Joined => true,
             "shared" => reader.joined_at.is_some_and(|at| at > number),
             "invited" => said.were[user] == Is::Invited,
@@ -83,19 +88,29 @@ impl Model {
 
     /// Whether a user may read a message. The words of an erased user are for those who were there.
     pub(super) fn may_read(&self, user: usize, number: usize) -> bool {
+        self.may_see(user, number) && self.has_words(user, number)
+    }
+
+    fn has_words(&self, user: usize, number: usize) -> bool {
         let said = &self.said[number];
         let is_erased = self.readers[said.sender].erased && said.were[user] != Is::Joined;
-        self.may_see(user, number) && !said.redacted && !is_erased
+        !said.redacted && !is_erased
     }
 
     /// Whether a sync may contain a message: nothing from after the user has left, whatever the visibility. Only what is
     /// bundled with an earlier event may be newer, where any user may read it.
     pub(super) fn may_sync(&self, user: usize, number: usize) -> bool {
         let reader = &self.readers[user];
-        let said = &self.said[number];
+        (reader.is == Is::Joined || !reader.forgot) && self.may_sync_next(user, number)
+    }
+
+    /// Whether a sync that goes on from an earlier one may contain a message: the user's other devices are also told that
+    /// the user has left a room that is forgotten since.
+    pub(super) fn may_sync_next(&self, user: usize, number: usize) -> bool {
+        let (reader, said) = (&self.readers[user], &self.said[number]);
         let is_for_all = said.is_bundled && said.visibility == "world_readable";
-        let is_in_time = reader.is == Is::Joined || !reader.forgot && (number < reader.left_at || is_for_all);
-        is_in_time && self.may_read(user, number)
+        let is_in_time = reader.is == Is::Joined || number < reader.left_at || is_for_all;
+        is_in_time && self.might_see(user, number) && self.has_words(user, number)
     }
 
     /// Whether a user was to be told of a message when it was sent.
