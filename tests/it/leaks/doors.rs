@@ -31,21 +31,33 @@ impl Story {
     /// Fails if a response has a message that the user may not get.
     fn check(&self, user: usize, door: &str, answer: &Answer, rule: Rule) {
         assert!(answer.status < 500, "{}: {}", answer.asked, answer.text());
-        let found = self.model.found_in(&answer.html());
+        self.check_text(user, door, &answer.html(), rule);
+    }
+
+    fn check_text(&self, user: usize, door: &str, text: &str, rule: Rule) {
+        let found = self.model.found_in(text);
         let leaked: Vec<_> = found.into_iter().filter(|number| !rule(&self.model, user, *number)).collect();
         let so_far = format!("seed {}: {door} shows {leaked:?} to user {user}: {:#?}", self.seed, self.log);
-        assert!(leaked.is_empty(), "{so_far}\n{}", answer.html());
+        assert!(leaked.is_empty(), "{so_far}\n{text}");
+    }
+
+    /// Fails if a sync has a message that the user may not get, or an event from after the user has left.
+    fn check_sync(&self, user: usize, door: &str, answer: &Answer, rule: Rule) {
+        self.check(user, door, answer, rule);
+        let mut events = answer.json();
+        unbundle(&mut events);
+        self.check_text(user, &format!("an event of {door}"), &events.to_string(), Model::is_in_time);
     }
 
     async fn tries_syncs(&mut self, user: usize) {
         let person = &self.people[user];
         let filter = json!({ "room": { "include_leave": true, "timeline": { "limit": 100 } } }).to_string();
         let first = person.get(v3!("sync")).query(&[("filter", &filter), ("timeout", "0")]).await;
-        self.check(user, "the first sync", &first, Model::may_sync);
+        self.check_sync(user, "the first sync", &first, Model::may_sync);
         if let Some(since) = &self.since[user] {
             let query = [("filter", filter.as_str()), ("timeout", "0"), ("since", since)];
             let next = person.get(v3!("sync")).query(&query).await;
-            self.check(user, "the next sync", &next, Model::may_sync_next);
+            self.check_sync(user, "the next sync", &next, Model::may_sync_next);
             let members = person.get(v3!("rooms/{}/members", self.room)).query(&[("at", since)]).await;
             self.check(user, "/members", &members, |_, _, _| false);
         }
@@ -62,15 +74,16 @@ impl Story {
             "extensions": { "receipts": { "enabled": true }, "account_data": { "enabled": true } },
         });
         let first = person.post(SLIDING, body.clone()).query(&[("timeout", "0")]).await;
-        self.check(user, "the first sliding sync", &first, Model::may_sync);
+        self.check_sync(user, "the first sliding sync", &first, Model::may_sync);
         body["conn_id"] = json!("next");
         let ask = person.post(SLIDING, body).query(&[("timeout", "0")]);
-        let next = match &self.pos[user] {
-            Some(pos) => ask.query(&[("pos", pos)]).await,
-            None => ask.await,
+        let (next, rule): (_, Rule) = match &self.pos[user] {
+            Some(pos) => (ask.query(&[("pos", pos)]).await, Model::may_sync_next),
+            None => (ask.await, Model::may_sync),
         };
-        self.check(user, "the next sliding sync", &next, Model::may_sync);
+        self.check_sync(user, "the next sliding sync", &next, rule);
         self.pos[user] = Some(next.ok()["pos"].as_str().expect("a pos").to_owned());
+        self.model.readers[user].is_told = true;
     }
 
     async fn tries_lists(&self, user: usize) {
@@ -151,5 +164,17 @@ impl Story {
         let found = self.model.found_in(text);
         let leaked: Vec<_> = found.into_iter().filter(|number| !self.model.was_there(user, *number)).collect();
         assert!(leaked.is_empty(), "seed {}: {leaked:?} were sent to user {user}: {:#?}", self.seed, self.log);
+    }
+}
+
+/// Removes what is bundled with events.
+fn unbundle(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.remove("m.relations");
+            fields.values_mut().for_each(unbundle);
+        }
+        Value::Array(items) => items.iter_mut().for_each(unbundle),
+        _ => {}
     }
 }

@@ -22,6 +22,8 @@ use story::Story;
 const SEEDS: u64 = 12;
 /// Histories for one server.
 const HISTORIES_PER_WORLD: usize = 50;
+/// Histories of which at least one has something for the push gateway and the application service.
+const HISTORIES_ENOUGH: usize = 8;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_endpoint_shows_what_its_reader_may_not_read() {
@@ -42,8 +44,9 @@ async fn no_endpoint_shows_what_its_reader_may_not_read() {
         for story in &stories {
             story.checks_what_was_sent(&gateway, &bridge);
         }
-        // It would otherwise pass when nothing is sent on at all.
-        assert!(!gateway.taken().is_empty() && !bridge.messages().is_empty(), "nothing was sent on");
+        // It would otherwise pass when nothing is sent on at all. A single history may have nothing to send.
+        let is_sent = !gateway.taken().is_empty() && !bridge.messages().is_empty();
+        assert!(is_sent || seeds.len() < HISTORIES_ENOUGH, "nothing was sent on");
         world.ends().await;
     }
 }

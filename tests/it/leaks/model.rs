@@ -16,6 +16,8 @@ pub(super) enum Is {
 pub(super) struct Reader {
     pub(super) is: Is,
     pub(super) forgot: bool,
+    /// Whether the user's syncs have gone on from a position after the last change.
+    pub(super) is_told: bool,
     /// Messages that there were at the last join.
     joined_at: Option<usize>,
     /// Messages that there were at the last other change.
@@ -47,7 +49,7 @@ pub(super) struct Model {
 
 impl Model {
     pub(super) fn new(visibility: &'static str, users: usize) -> Self {
-        let reader = Reader { is: Is::Out, forgot: false, joined_at: None, left_at: 0, erased: false };
+        let reader = Reader { is: Is::Out, forgot: false, is_told: false, joined_at: None, left_at: 0, erased: false };
         Self { visibility, readers: vec![reader; users], said: Vec::new() }
     }
 
@@ -61,6 +63,7 @@ impl Model {
         }
         reader.is = is;
         reader.forgot = false;
+        reader.is_told = false;
     }
 
     pub(super) fn says(&mut self, sender: usize, word: String, event: String, is_bundled: bool) {
@@ -97,20 +100,32 @@ impl Model {
         !said.redacted && !is_erased
     }
 
-    /// Whether a sync may contain a message: nothing from after the user has left, whatever the visibility. Only what is
-    /// bundled with an earlier event may be newer, where any user may read it.
+    /// Whether a sync may contain a message.
     pub(super) fn may_sync(&self, user: usize, number: usize) -> bool {
-        let reader = &self.readers[user];
-        (reader.is == Is::Joined || !reader.forgot) && self.may_sync_next(user, number)
+        !self.readers[user].forgot && self.might_sync(user, number)
     }
 
-    /// Whether a sync that goes on from an earlier one may contain a message: the user's other devices are also told that
-    /// the user has left a room that is forgotten since.
+    /// Whether a sync that goes on from an earlier one may contain a message: the user's other devices are also told,
+    /// once, that the user has left a room that is forgotten since.
     pub(super) fn may_sync_next(&self, user: usize, number: usize) -> bool {
-        let (reader, said) = (&self.readers[user], &self.said[number]);
+        let reader = &self.readers[user];
+        !(reader.forgot && reader.is_told) && self.might_sync(user, number)
+    }
+
+    /// Whether a sync might contain a message before the room was forgotten. Only what is bundled with an earlier event
+    /// may be from after the user has left, where any user may read it.
+    fn might_sync(&self, user: usize, number: usize) -> bool {
+        let said = &self.said[number];
         let is_for_all = said.is_bundled && said.visibility == "world_readable";
-        let is_in_time = reader.is == Is::Joined || number < reader.left_at || is_for_all;
-        is_in_time && self.might_see(user, number) && self.has_words(user, number)
+        let is_before = self.is_in_time(user, number) || is_for_all;
+        is_before && self.might_see(user, number) && self.has_words(user, number)
+    }
+
+    /// Whether a sync may contain a message as an event of its own: nothing from after the user has left, whatever the
+    /// visibility.
+    pub(super) fn is_in_time(&self, user: usize, number: usize) -> bool {
+        let reader = &self.readers[user];
+        reader.is == Is::Joined || number < reader.left_at
     }
 
     /// Whether a user was to be told of a message when it was sent.
