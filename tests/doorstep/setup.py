@@ -78,9 +78,9 @@ def lan_with_mistakes(pebble):
     terminal.prompt()
     blocker.close()
     terminal.answer("", "has port 8008 TCP", "python", "Enter looks again")
-    terminal.answer("Kim", "Free ports: 8008 TCP", f"http://{PUBLIC}:8008", "4 of 5")
+    terminal.answer("Kim", "Free ports: 8008 TCP", f"http://{PUBLIC}:8008", "3 of 4")
     terminal.answer("kim", "it has capitals")
-    terminal.answer("/proc/hearth", "@kim:family.home.arpa", "5 of 5")
+    terminal.answer("/proc/hearth", "@kim:family.home.arpa", "4 of 4")
     terminal.answer(str(DATA), "not a file system for data")
     terminal.answer("n", "LiveKit")
     assert not FILE.exists() and not DATA.exists(), "nothing is written before it was shown"

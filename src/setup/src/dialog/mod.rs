@@ -36,7 +36,14 @@ pub struct Dialog<'a> {
     given: Given,
     /// From the file that is there, as defaults.
     old: Given,
+    /// How many questions were asked.
+    asked: u8,
+    /// How many there are.
+    total: u8,
 }
+
+/// How many questions there are at most.
+const QUESTIONS: u8 = 5;
 
 impl std::fmt::Debug for Dialog<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -47,7 +54,7 @@ impl std::fmt::Debug for Dialog<'_> {
 impl<'a> Dialog<'a> {
     /// A conversation that has not begun.
     pub fn new(world: &'a dyn World, terminal: &'a mut dyn Terminal, given: Given, old: Given) -> Self {
-        Self { world, terminal, given, old }
+        Self { world, terminal, given, old, asked: 0, total: QUESTIONS }
     }
 
     /// Asks everything that is not given.
@@ -57,14 +64,20 @@ impl<'a> Dialog<'a> {
     pub fn run(&mut self) -> Result<Answers, Stop> {
         if !self.given.yes {
             self.terminal.say(
-                "Five questions, and a look at this machine after each. Enter takes what is in brackets. Nothing is \
+                "Five questions at most, and a look at this machine after each. Enter takes what is in brackets. Nothing is \
                  written before you have seen it; Ctrl-C stops.",
             );
         }
         let data_dir = self.likely_folder();
         let name = self.name(&data_dir)?;
         let network = self.reach(&name)?;
-        let email = if network.reach == Reach::Internet { self.email()? } else { None };
+        let email = if network.reach == Reach::Internet {
+            self.email()?
+        } else {
+            // Without a certificate authority there is one question less.
+            self.total -= 1;
+            None
+        };
         let admin = self.admin(&name)?;
         let data_dir = self.folder(&name, network.reach, data_dir)?;
         Ok(Answers {
@@ -118,9 +131,10 @@ impl<'a> Dialog<'a> {
         findings.iter().for_each(|finding| self.terminal.say(&finding.to_string()));
     }
 
-    fn title(&mut self, number: u8, title: &str, text: &str) {
+    fn title(&mut self, title: &str, text: &str) {
         if !self.given.yes {
-            self.terminal.say(&format!("\n{number} of 5  {title}\n{text}"));
+            self.asked += 1;
+            self.terminal.say(&format!("\n{} of {}  {title}\n{text}", self.asked, self.total));
         }
     }
 
@@ -163,7 +177,6 @@ impl<'a> Dialog<'a> {
 
     fn name(&mut self, data_dir: &Path) -> Result<String, Stop> {
         self.title(
-            1,
             "The name of the server",
             "The part after the colon in every id, as in @alice:family.example: a domain that you will keep, \
              because it can never be changed. Without a domain, for a local network only: a name such as \
@@ -176,7 +189,6 @@ impl<'a> Dialog<'a> {
 
     fn email(&mut self) -> Result<Option<String>, Stop> {
         self.title(
-            3,
             "An e-mail address for the certificate authority",
             "Let's Encrypt writes to it about its service. Its terms are at letsencrypt.org/repository; to go on is to \
              accept them. It can be empty.",
@@ -186,7 +198,7 @@ impl<'a> Dialog<'a> {
     }
 
     fn admin(&mut self, name: &str) -> Result<String, Stop> {
-        self.title(4, "Who administers the server", "The user name of the first account, without the server's name.");
+        self.title("Who administers the server", "The user name of the first account, without the server's name.");
         let check = |text: &str| {
             let user = names::user_name(text, name)?;
             let found = Finding::good(format!("The first account will be @{user}:{name}."));
@@ -204,7 +216,7 @@ impl<'a> Dialog<'a> {
     }
 
     fn folder(&mut self, name: &str, reach: Reach, likely: PathBuf) -> Result<PathBuf, Stop> {
-        self.title(5, "Where to keep the data", "Messages, media and keys, in one folder on a disk of this machine.");
+        self.title("Where to keep the data", "Messages, media and keys, in one folder on a disk of this machine.");
         let world = self.world;
         let clock = (reach == Reach::Internet).then(|| world.time_of(CLOCK_OF_AUTHORITY)).flatten();
         let anyway = self.given.anyway;

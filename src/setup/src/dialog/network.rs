@@ -36,7 +36,7 @@ impl Dialog<'_> {
         let text = "1  directly over the internet, with a certificate of its own\n\
                     2  through a reverse proxy on this machine that has the certificate\n\
                     3  in the local network only";
-        self.title(2, "How phones and other servers reach it", text);
+        self.title("How phones and other servers reach it", text);
         let given = self.given.reach.map(|reach| reach.to_string());
         let default = self.old.reach.map(|reach| reach.to_string());
         let read = |text: &str| {
