@@ -44,6 +44,8 @@ pub enum Reason {
     CannotLeaveServerNoticeRoom,
     CannotOverwriteMedia,
     CapacityExceeded,
+    /// MSC4306, HTTP 409: the user has unsubscribed from the thread since the event that would subscribe them.
+    ConflictingUnsubscription,
     ConnectionFailed,
     ConnectionTimeout,
     DuplicateAnnotation,
@@ -70,6 +72,8 @@ pub enum Reason {
     /// this one's keys. It has not decided on the request.
     NotAuthenticated,
     NotFound,
+    /// MSC4306: an event that is to subscribe a user to a thread is not in it.
+    NotInThread,
     NotJson,
     NotYetUploaded,
     /// HTTP 507: the disk is full. Reads continue; writes are refused until there is space.

@@ -107,6 +107,10 @@ pub const SLIDING_CONFIG_BYTES_MAX: usize = 64 * 1024;
 pub const SLIDING_UNUSED_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1_000;
 /// How old the time of a connection's last use may be in the database, in milliseconds.
 pub const SLIDING_USED_MS_ROUNDED: u64 = 24 * 60 * 60 * 1_000;
+/// Threads that a user may have subscribed to or unsubscribed from (MSC4306). Later ones are refused.
+pub const THREAD_SUBSCRIPTIONS_PER_USER_MAX: u64 = 20_000;
+/// Changes of thread subscriptions in one response (MSC4308).
+pub const THREAD_SUBSCRIPTIONS_PAGE_MAX: u64 = 500;
 /// Lists in one request of simplified sliding sync (MSC4186).
 pub const SLIDING_LISTS_MAX: usize = 100;
 /// Room subscriptions in one request of simplified sliding sync.

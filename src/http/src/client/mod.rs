@@ -46,6 +46,7 @@ mod sync;
 mod sync_answer;
 mod tags;
 mod thirdparty;
+mod thread_subscriptions;
 mod threads;
 mod threepids;
 mod to_device;
@@ -109,6 +110,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         sync::endpoints(),
         tags::endpoints(),
         thirdparty::endpoints(),
+        thread_subscriptions::endpoints(),
         threads::endpoints(),
         threepids::endpoints(),
         to_device::endpoints(),

@@ -22,6 +22,9 @@ use crate::completed::completed;
 use crate::respond::Json;
 use crate::route::{Call, Endpoint};
 
+/// Changes of thread subscriptions that a client gets without a `limit` (MSC4308).
+pub(super) const THREAD_SUBSCRIPTIONS_USUAL: u64 = 100;
+
 const PATH: &str = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync";
 
 /// The endpoints of this file.
@@ -107,6 +110,14 @@ struct ExtensionsBody {
     account_data: Option<CoverageBody>,
     receipts: Option<CoverageBody>,
     typing: Option<CoverageBody>,
+    #[serde(rename = "io.element.msc4308.thread_subscriptions")]
+    thread_subscriptions: Option<LimitBody>,
+}
+
+#[derive(Deserialize)]
+struct LimitBody {
+    enabled: Option<bool>,
+    limit: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -181,6 +192,10 @@ fn read_extensions(body: ExtensionsBody) -> Result<Extensions> {
         account_data: coverage(body.account_data),
         receipts: coverage(body.receipts),
         typing: coverage(body.typing),
+        thread_subscriptions: body
+            .thread_subscriptions
+            .filter(|body| body.enabled == Some(true))
+            .map(|body| body.limit.unwrap_or(THREAD_SUBSCRIPTIONS_USUAL)),
     })
 }
 

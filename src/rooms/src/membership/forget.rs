@@ -4,6 +4,7 @@ use hearth_base::boxed;
 use hearth_base::{Reason, Result, error::refuse};
 use hearth_core::Requester;
 use hearth_store::tables::memberships::{self, Membership};
+use hearth_store::tables::thread_subscriptions;
 use ruma::OwnedRoomId;
 
 use crate::{LocalRooms, find};
@@ -18,7 +19,10 @@ impl LocalRooms {
             let Some(room) = find::known(tx.tx(), &room_id)? else { return Ok(()) };
             match find::membership_status(tx.tx(), &room, user)? {
                 None => Ok(()),
-                Some(Membership::Leave | Membership::Ban) => memberships::forget(tx.tx(), room.sn, user),
+                Some(Membership::Leave | Membership::Ban) => {
+                    thread_subscriptions::forget(tx.tx(), user, room.sn)?;
+                    memberships::forget(tx.tx(), room.sn, user)
+                }
                 Some(_) => Err(refuse(Reason::Unknown, format!("You are still in {room_id}; leave it first."))),
             }
         };

@@ -179,7 +179,7 @@ fn side(
 }
 
 /// Returns an event of the room that the viewer may see; `M_NOT_FOUND` otherwise.
-pub(super) fn visible(viewer: &mut Viewer<'_>, tx: &mut dyn Tx, id: &EventId) -> Result<Arc<Event>> {
+pub fn visible(viewer: &mut Viewer<'_>, tx: &mut dyn Tx, id: &EventId) -> Result<Arc<Event>> {
     if let Some(event) = viewer.core().events.find(tx, id)?
         && viewer.may_see(tx, &event)?
     {

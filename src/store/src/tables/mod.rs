@@ -46,6 +46,7 @@ pub mod sliding_connections;
 pub mod soft_failed;
 pub mod state;
 pub mod state_keys;
+pub mod thread_subscriptions;
 pub mod thumbnails;
 pub mod to_device;
 pub mod tokens;
@@ -102,6 +103,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     soft_failed::STATEMENTS,
     state::STATEMENTS,
     state_keys::STATEMENTS,
+    thread_subscriptions::STATEMENTS,
     thumbnails::STATEMENTS,
     to_device::STATEMENTS,
     tokens::STATEMENTS,

@@ -9,6 +9,7 @@ pub mod profiles;
 pub mod push_rules;
 pub mod pushers;
 pub mod tags;
+pub mod threads;
 
 use std::sync::Arc;
 
@@ -33,6 +34,8 @@ pub struct Personal {
     pub push_rules: push_rules::PushRules,
     /// Pushers.
     pub pushers: pushers::Pushers,
+    /// Subscriptions to threads.
+    pub threads: threads::ThreadSubscriptions,
 }
 
 impl Personal {
@@ -46,6 +49,7 @@ impl Personal {
             profiles: profiles::Profiles::new(core.clone()),
             push_rules: push_rules::PushRules::new(core.clone()),
             pushers: pushers::Pushers::new(core.clone()),
+            threads: threads::ThreadSubscriptions::new(core.clone()),
         }
     }
 }
@@ -57,7 +61,8 @@ pub fn forget_user(tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
     tables::openid::erase(tx.tx(), user)?;
     tables::presence_status::erase(tx.tx(), user)?;
     tables::profiles::erase(tx.tx(), user)?;
-    tables::pushers::erase(tx.tx(), user)
+    tables::pushers::erase(tx.tx(), user)?;
+    tables::thread_subscriptions::erase(tx.tx(), user)
 }
 
 /// Wakes a user's clients at `at` when the transaction commits.

@@ -52,7 +52,7 @@ impl PushRules {
     /// One rule. `M_NOT_FOUND` for an unknown kind and ID.
     #[boxed]
     pub async fn get(&self, who: &Requester, kind: RuleKind, id: &str) -> Result<PushRule> {
-        self.all(who).await?.get(kind, id).map(PushRule::from).ok_or_else(unknown)
+        self.all(who).await?.get(rules::kind(kind), id).map(PushRule::from).ok_or_else(unknown)
     }
 
     /// Adds a rule, or replaces the one with its ID, which stays enabled or disabled.
@@ -68,18 +68,20 @@ impl PushRules {
     /// Deletes a user-defined rule. `M_NOT_FOUND` if there is none.
     #[boxed]
     pub async fn delete(&self, who: &Requester, kind: RuleKind, id: String) -> Result<()> {
-        self.edit(who, move |rules| delete(rules, kind, &id)).await
+        self.edit(who, move |all| delete(all, rules::kind(kind), &id)).await
     }
 
     /// Enables or disables a rule. `M_NOT_FOUND` if there is none.
     #[boxed]
     pub async fn set_enabled(&self, who: &Requester, kind: RuleKind, id: String, enabled: bool) -> Result<()> {
+        let kind = rules::kind(kind);
         self.edit(who, move |rules| rules.set_enabled(kind, &id, enabled).map_err(|_| unknown())).await
     }
 
     /// Sets the actions of a rule. `M_NOT_FOUND` if there is none.
     #[boxed]
     pub async fn set_actions(&self, who: &Requester, kind: RuleKind, id: String, actions: Vec<Action>) -> Result<()> {
+        let kind = rules::kind(kind);
         self.edit(who, move |rules| rules.set_actions(kind, &id, actions).map_err(|_| unknown())).await
     }
 

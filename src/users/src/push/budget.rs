@@ -10,10 +10,10 @@ use std::sync::Arc;
 use hearth_base::limits;
 use hearth_rooms::load::Event;
 use hearth_store::ids::{EventSn, RoomSn};
-use ruma::push::PushConditionRoomCtx;
 
 use super::evaluate::{Evaluator, PushOutcome, size};
 use super::rules::Rules;
+use super::threads::RuleContext;
 
 /// How much more one transaction may count, and the rooms for which that did not suffice.
 #[derive(Debug)]
@@ -31,14 +31,15 @@ pub struct CountBudget {
 pub(super) struct Outcomes {
     /// The hash of the rules that led to them.
     rules: i64,
-    of: HashMap<EventSn, PushOutcome>,
+    /// Each with the subscription that led to it.
+    of: HashMap<EventSn, (Option<bool>, PushOutcome)>,
 }
 
 /// Evaluations that are too expensive for a reader thread.
 #[derive(Debug, Default)]
 pub(super) struct Load {
     rules: Option<Rules>,
-    events: Vec<(Arc<Event>, Arc<PushConditionRoomCtx>)>,
+    events: Vec<(Arc<Event>, RuleContext)>,
     steps: u64,
     bytes: usize,
 }
@@ -100,9 +101,11 @@ impl CountBudget {
         &self,
         (evaluator, rules): (&Evaluator, &Rules),
         event: &Arc<Event>,
-        context: &Arc<PushConditionRoomCtx>,
+        context: &RuleContext,
     ) -> Option<PushOutcome> {
-        if let Some(known) = self.known.of.get(&event.sn).filter(|_| self.known.rules == rules.hash()) {
+        if let Some((subscribed, known)) = self.known.of.get(&event.sn).filter(|_| self.known.rules == rules.hash())
+            && *subscribed == context.subscribed
+        {
             return Some(*known);
         }
         let (most, left) = (rules.matcher().steps(size(event)), self.steps.get());
@@ -138,7 +141,7 @@ impl Outcomes {
 }
 
 impl Load {
-    fn add(&mut self, rules: &Rules, event: &Arc<Event>, context: &Arc<PushConditionRoomCtx>, steps: u64) {
+    fn add(&mut self, rules: &Rules, event: &Arc<Event>, context: &RuleContext, steps: u64) {
         self.rules.get_or_insert_with(|| rules.clone());
         self.events.push((event.clone(), context.clone()));
         self.steps += steps;
@@ -155,7 +158,7 @@ impl Load {
         let mut of = HashMap::with_capacity(self.events.len());
         for (event, context) in self.events.into_iter().take_while(|_| !is_stopped()) {
             let (rule, _) = evaluator.first(&rules, &event, &context);
-            of.insert(event.sn, rule.map_or_else(PushOutcome::default, |rule| rule.outcome));
+            of.insert(event.sn, (context.subscribed, rule.map_or_else(PushOutcome::default, |rule| rule.outcome)));
         }
         Outcomes { rules: rules.hash(), of }
     }

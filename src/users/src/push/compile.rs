@@ -49,7 +49,9 @@ pub(crate) fn longest_pattern(rule: AnyPushRuleRef<'_>) -> usize {
 /// Returns the patterns of a rule, with the keys of their properties.
 fn patterns<'a>(rule: AnyPushRuleRef<'a>) -> impl Iterator<Item = (&'a str, &'a str)> {
     let (conditions, word): (&'a [PushCondition], _) = match rule {
-        AnyPushRuleRef::Override(rule) | AnyPushRuleRef::Underride(rule) => (&rule.conditions, None),
+        AnyPushRuleRef::Override(rule) | AnyPushRuleRef::PostContent(rule) | AnyPushRuleRef::Underride(rule) => {
+            (&rule.conditions, None)
+        }
         AnyPushRuleRef::Content(rule) => (&[], Some((BODY, &*rule.pattern))),
         AnyPushRuleRef::Room(rule) => (&[], Some((ROOM_ID, rule.rule_id.as_str()))),
         AnyPushRuleRef::Sender(rule) => (&[], Some((SENDER, rule.rule_id.as_str()))),
@@ -65,7 +67,9 @@ fn patterns<'a>(rule: AnyPushRuleRef<'a>) -> impl Iterator<Item = (&'a str, &'a 
 /// Returns the number of a rule's conditions.
 pub(crate) fn conditions(rule: AnyPushRuleRef<'_>) -> usize {
     match rule {
-        AnyPushRuleRef::Override(rule) | AnyPushRuleRef::Underride(rule) => rule.conditions.len(),
+        AnyPushRuleRef::Override(rule) | AnyPushRuleRef::PostContent(rule) | AnyPushRuleRef::Underride(rule) => {
+            rule.conditions.len()
+        }
         _ => 1,
     }
 }
@@ -80,7 +84,7 @@ impl NewField {
 
 fn compile(rule: AnyPushRuleRef<'_>, shared: &mut Shared) -> Rule {
     let (conditions, mention_rules): (_, &[&str]) = match rule {
-        AnyPushRuleRef::Override(rule) | AnyPushRuleRef::Underride(rule) => {
+        AnyPushRuleRef::Override(rule) | AnyPushRuleRef::PostContent(rule) | AnyPushRuleRef::Underride(rule) => {
             let conditions = rule.conditions.iter().map(|condition| shared.condition(condition)).collect();
             (conditions, &[legacy::DISPLAY_NAME, legacy::ROOM])
         }
@@ -113,6 +117,7 @@ impl Shared {
                 Some(list) => Condition::Contains { list, value: data.value.clone() },
                 None => Condition::Never,
             },
+            PushCondition::ThreadSubscription(data) => Condition::ThreadSubscription(data.subscribed),
             _ => Condition::Never,
         }
     }

@@ -31,6 +31,7 @@ use super::rules::RuleCache;
 use super::tally::Tally;
 pub use super::tally::{Count, Counts};
 pub(super) use super::tally::{ReadMarkers, read_upto};
+use super::threads::ThreadLookup;
 use super::walk::Walk;
 
 /// Events counted before a tally is saved in the database again.
@@ -51,9 +52,9 @@ pub struct CountQuery<'a> {
     pub upto: Position,
 }
 
-/// The inputs of a tally in addition to events: the time of the join, the rules, the ignored users, and the gaps. A
-/// tally with other inputs is discarded.
-type Inputs = [i64; 4];
+/// The inputs of a tally in addition to events: the time of the join, the rules, the ignored users, the gaps, and the
+/// subscriptions to threads. A tally with other inputs is discarded.
+type Inputs = [i64; 5];
 
 #[derive(Debug, Clone)]
 struct CachedCount {
@@ -105,7 +106,9 @@ impl Counter {
         let CountQuery { room, member, user_id, ignored, upto } = query;
         let key = (member.user, room.sn);
         let rules = self.rules.get(core, tx, member.user, user_id)?;
-        let inputs = [member.since.as_i64(), rules.hash(), hash_of(ignored), gaps(tx, room.sn)?];
+        let threads = ThreadLookup::new(tx, &rules, member.user, room.sn)?;
+        let (gaps, subscriptions) = (gaps(tx, room.sn)?, threads.version(tx)?);
+        let inputs = [member.since.as_i64(), rules.hash(), hash_of(ignored), gaps, subscriptions];
         let receipts = markers(tx, room.sn, member.user)?;
         let upto = upto.as_i64();
         let known = self.cache.get(&key).filter(|known| known.inputs == inputs);
@@ -125,7 +128,7 @@ impl Counter {
         };
         let tally = tally.unwrap_or_else(|| Tally::new(member.since.as_i64(), &receipts, upto));
         let outcome = |event: &_, context: &_| budget.outcome((&self.evaluator, &rules), event, context);
-        let mut walk = Walk::new(core, member, ignored, contexts, tally, &outcome);
+        let mut walk = Walk::new(core, member, ignored, (contexts, threads), tally, &outcome);
         let is_done = walk.read(tx, &receipts, budget)? && walk.go(tx, upto, budget)?;
         let (tally, counted, context) = walk.end();
         let unsaved = unsaved + counted;

@@ -11,6 +11,7 @@ use ruma::push::PushConditionRoomCtx;
 
 use super::matcher::Rule;
 use super::rules::Rules;
+use super::threads::RuleContext;
 use super::values::EventValues;
 
 /// Bytes of memory that a parsed event takes at most for each byte of its JSON: `[1,1,1]` is the worst.
@@ -59,16 +60,12 @@ pub(super) fn size(event: &Event) -> usize {
 impl Evaluator {
     /// Returns the first matching rule, and how many steps the search took; none when no rule matches, and for the
     /// user's own events.
-    pub(super) fn first<'a>(
-        &self,
-        rules: &'a Rules,
-        event: &Event,
-        context: &PushConditionRoomCtx,
-    ) -> (Option<&'a Rule>, u64) {
-        if event.pdu.sender == context.user_id {
+    pub(super) fn first<'a>(&self, rules: &'a Rules, event: &Event, context: &RuleContext) -> (Option<&'a Rule>, u64) {
+        let room = &context.room;
+        if event.pdu.sender == room.user_id {
             return (None, 0);
         }
-        let (found, steps) = rules.matcher().first(&self.values(event, context), context);
+        let (found, steps) = rules.matcher().first(&self.values(event, room), room, context.subscribed);
         // Parsing the event counts as one step for each byte.
         (found, steps + size(event) as u64)
     }

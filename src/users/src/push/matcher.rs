@@ -62,6 +62,8 @@ pub(super) enum Condition {
         list: usize,
         value: ScalarJsonValue,
     },
+    /// Whether the user is subscribed to the thread of the event (MSC4306). Holds for no event outside of threads.
+    ThreadSubscription(bool),
     /// A condition that this server does not know.
     Never,
 }
@@ -97,6 +99,7 @@ struct Search<'a> {
     matcher: &'a Matcher,
     event: &'a EventValues,
     context: &'a PushConditionRoomCtx,
+    subscribed: Option<bool>,
     fields: Vec<FieldValue<'a>>,
     lists: Vec<Option<HashSet<Scalar<'a>>>>,
     is_named: Option<bool>,
@@ -132,12 +135,23 @@ impl Matcher {
         self.rules.iter().map(|rule| rule.conditions.len()).sum()
     }
 
+    /// Returns whether a rule depends on the user's subscriptions to threads.
+    pub(super) fn reads_subscriptions(&self) -> bool {
+        let mut conditions = self.rules.iter().flat_map(|rule| &rule.conditions);
+        conditions.any(|condition| matches!(condition, Condition::ThreadSubscription(_)))
+    }
+
     /// Returns the first rule that matches an event, and the number of steps that this took. The caller has checked
-    /// that the user has not sent it.
-    pub(super) fn first(&self, event: &EventValues, context: &PushConditionRoomCtx) -> (Option<&Rule>, u64) {
+    /// that the user has not sent it. `subscribed` is whether the user is subscribed to the event's thread, if it is in one.
+    pub(super) fn first(
+        &self,
+        event: &EventValues,
+        context: &PushConditionRoomCtx,
+        subscribed: Option<bool>,
+    ) -> (Option<&Rule>, u64) {
         let fields = self.fields.iter().map(|_| FieldValue::Unknown).collect();
         let lists = self.lists.iter().map(|_| None).collect();
-        let mut search = Search { matcher: self, event, context, fields, lists, is_named: None, steps: 0 };
+        let mut search = Search { matcher: self, event, context, subscribed, fields, lists, is_named: None, steps: 0 };
         let found = self.rules.iter().find(|rule| search.applies(rule));
         (found, search.steps)
     }
@@ -177,6 +191,7 @@ impl Search<'_> {
                 event.get(path).and_then(Scalar::of) == Some(Scalar::from(expected))
             }
             Condition::Contains { list, value } => self.list(*list).contains(&Scalar::from(value)),
+            Condition::ThreadSubscription(expected) => self.subscribed == Some(*expected),
             Condition::Never => false,
         }
     }

@@ -185,7 +185,7 @@ fn it_answers_as_ruma_does() {
             let event = event(&mut dice);
             let raw = Raw::<AnySyncTimelineEvent>::from_json(serde_json::value::to_raw_value(&event).expect("JSON"));
             let expected = rules.get_match(&raw, &context).now_or_never().flatten();
-            let (found, _) = matcher.first(&EventValues::of(event.clone()), &context);
+            let (found, _) = matcher.first(&EventValues::of(event.clone()), &context, None);
             matched += usize::from(found.is_some());
             assert_eq!(
                 found.map(|rule| number(&rule.actions)),
@@ -206,7 +206,7 @@ fn content_rules(patterns: impl Iterator<Item = String>) -> Matcher {
 
 fn first<'a>(matcher: &'a Matcher, body: &str) -> (Option<&'a Rule>, u64) {
     let event = json!({"sender": "@bob:a.example", "type": "m.room.message", "content": {"body": body}});
-    matcher.first(&EventValues::of(event), &context(&mut Dice(1)))
+    matcher.first(&EventValues::of(event), &context(&mut Dice(1)), None)
 }
 
 #[test]

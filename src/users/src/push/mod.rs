@@ -18,6 +18,7 @@ pub mod rules;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod unstable;
 mod values;
 mod walk;

@@ -32,6 +32,7 @@ use super::counts::{ReadMarkers, markers, read_upto};
 use super::evaluate::Evaluator;
 use super::matcher::Rule;
 use super::rules::{RuleCache, Rules};
+use super::threads::ThreadLookup;
 use super::walk::{is_said, thread_of};
 
 /// Events per query.
@@ -74,6 +75,7 @@ struct NotifiedRoom<'a> {
     user: UserSn,
     viewer: Viewer<'a>,
     contexts: Contexts<'a>,
+    threads: ThreadLookup,
     markers: ReadMarkers,
     /// Down to this place the timeline was searched for events of the user's own.
     searched: i64,
@@ -103,7 +105,7 @@ impl Notified {
         let (user, limit) = (who.user, limit.clamp(1, limits::PAGE_EVENTS_MAX));
         let look = move |tx: &mut ReadTx<'_>| {
             let rules = tools.0.get(&core, tx.tx(), who.user, &who.user_id)?;
-            let mut places = places(&core, tx.tx(), &who)?;
+            let mut places = places(&core, tx.tx(), &who, &rules)?;
             let spent = Cell::new(0);
             let choice = |tx: &mut dyn Tx, event: &Event, place: &mut NotifiedRoom<'_>| {
                 actions(tx, (&tools.1, &rules, &spent), event, place, highlights)
@@ -120,7 +122,12 @@ fn parse(token: &str) -> Result<EventSn> {
     number.map(EventSn).ok_or_else(|| Error::invalid("`from` is not from an earlier answer; leave it out."))
 }
 
-fn places<'a>(core: &'a RoomCore, tx: &mut dyn Tx, who: &'a Requester) -> Result<HashMap<RoomSn, NotifiedRoom<'a>>> {
+fn places<'a>(
+    core: &'a RoomCore,
+    tx: &mut dyn Tx,
+    who: &'a Requester,
+    rules: &Rules,
+) -> Result<HashMap<RoomSn, NotifiedRoom<'a>>> {
     let ignored = ignored::by(tx, who.user)?;
     let mut places = HashMap::new();
     for row in memberships::of_user(tx, who.user)? {
@@ -134,6 +141,7 @@ fn places<'a>(core: &'a RoomCore, tx: &mut dyn Tx, who: &'a Requester) -> Result
             user: who.user,
             viewer,
             contexts: Contexts::new(core, room.clone(), &who.user_id),
+            threads: ThreadLookup::new(tx, rules, who.user, room.sn)?,
             markers: markers(tx, room.sn, who.user)?,
             searched: i64::MAX,
             since: row.since.as_i64(),
@@ -155,6 +163,7 @@ fn actions(
         return Ok(None);
     }
     let context = place.contexts.at(tx, event.snapshot)?;
+    let context = place.threads.at(tx, event, context)?;
     let (rule, steps) = evaluator.first(rules, event, &context);
     spent.set(spent.get() + steps);
     let wanted = |rule: &&Rule| if highlights { rule.outcome.highlight } else { rule.outcome.notify };

@@ -12,7 +12,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use ruma::UserId;
 use ruma::events::push_rules::PushRulesEventContent;
-use ruma::push::Ruleset;
+use ruma::push::{ConditionalPushRule, RuleKind, Ruleset};
 use serde_json::{Map, Value};
 
 use super::matcher::Matcher;
@@ -108,14 +108,35 @@ pub fn parse(text: Option<&str>, user_id: &UserId, has_legacy: bool) -> Ruleset 
         None => defaults,
         Some(content) => {
             let mut rules = content.global;
+            // `update_with_server_default` knows the other kinds only. Users have no rules of their own in this one.
+            let changed = std::mem::take(&mut rules.postcontent);
+            let own = std::mem::take(&mut defaults.postcontent);
             rules.update_with_server_default(defaults);
+            let as_changed = |mut rule: ConditionalPushRule| {
+                if let Some(changed) = changed.get(rule.rule_id.as_str()) {
+                    rule.enabled = changed.enabled;
+                    rule.actions.clone_from(&changed.actions);
+                }
+                rule
+            };
+            rules.postcontent = own.into_iter().map(as_changed).collect();
             rules
         }
     }
 }
 
+/// The kind of the server's rules for threads (MSC4306), after `content`.
+const POSTCONTENT: &str = "postcontent";
+
+/// Returns the kind of rules that a path names. Paths and rulesets name kinds alike; ruma has another name for
+/// `postcontent` in paths.
+#[must_use]
+pub fn kind(named: RuleKind) -> RuleKind {
+    if named.as_str() == POSTCONTENT { RuleKind::PostContent } else { named }
+}
+
 /// The kinds of rules.
-const KINDS: [&str; 5] = ["override", "content", "room", "sender", "underride"];
+const KINDS: [&str; 6] = ["override", "content", POSTCONTENT, "room", "sender", "underride"];
 
 /// Returns rules in the client format. Includes empty kinds, because some clients rely on every kind.
 pub fn shown(rules: &Ruleset) -> Result<Map<String, Value>> {

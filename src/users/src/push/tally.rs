@@ -13,7 +13,7 @@ use hearth_store::varint;
 use super::evaluate::PushOutcome;
 
 /// Version of the [`Tally::encode`] format. Change it with the format, so that older tallies are counted again.
-const FORM: i64 = 1;
+const FORM: i64 = 2;
 
 /// A pair of counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -14,12 +14,12 @@ use hearth_store::tables::memberships::MembershipRow;
 use hearth_store::tables::receipts::Thread;
 use hearth_store::tables::relations;
 use ruma::events::TimelineEventType;
-use ruma::push::PushConditionRoomCtx;
 
 use super::context::{Contexts, KnownContext};
 use super::counts::CountBudget;
 use super::evaluate::{PushOutcome, size};
 use super::tally::{Counts, Part, ReadMarkers, Tally, read_upto};
+use super::threads::{RuleContext, ThreadLookup};
 
 /// Events per query.
 const STEP_EVENTS: usize = 256;
@@ -29,7 +29,7 @@ const STEP_BYTES: usize = limits::PUSH_LOAD_BYTES_MAX;
 pub(super) const HIDDEN: i64 = events::REJECTED | events::SOFT_FAILED | events::OUTLIER | events::REDACTED;
 
 /// Evaluates the rules for an event in a context; none when that is too expensive for this read.
-type Evaluate<'a> = &'a dyn Fn(&Arc<Event>, &Arc<PushConditionRoomCtx>) -> Option<PushOutcome>;
+type Evaluate<'a> = &'a dyn Fn(&Arc<Event>, &RuleContext) -> Option<PushOutcome>;
 
 /// Returns the next event.
 type Next<'a> = &'a mut dyn FnMut(&mut dyn Tx) -> Result<Option<Arc<Event>>>;
@@ -40,6 +40,7 @@ pub(super) struct Walk<'a> {
     member: &'a MembershipRow,
     ignored: &'a HashSet<UserSn>,
     contexts: Contexts<'a>,
+    threads: ThreadLookup,
     tally: Tally,
     evaluate: Evaluate<'a>,
     looked_at: usize,
@@ -50,11 +51,11 @@ impl<'a> Walk<'a> {
         core: &'a RoomCore,
         member: &'a MembershipRow,
         ignored: &'a HashSet<UserSn>,
-        contexts: Contexts<'a>,
+        (contexts, threads): (Contexts<'a>, ThreadLookup),
         tally: Tally,
         evaluate: Evaluate<'a>,
     ) -> Self {
-        Self { core, member, ignored, contexts, tally, evaluate, looked_at: 0 }
+        Self { core, member, ignored, contexts, threads, tally, evaluate, looked_at: 0 }
     }
 
     /// Returns the tally, the number of examined events, and the context of the room's current state.
@@ -151,6 +152,7 @@ impl<'a> Walk<'a> {
             return Ok(Some(PushOutcome::default()));
         }
         let context = self.contexts.at(tx, event.snapshot)?;
+        let context = self.threads.at(tx, event, context)?;
         Ok((self.evaluate)(event, &context))
     }
 

@@ -12,12 +12,12 @@ use hearth_store::engine::Tx;
 use hearth_store::tables::events::{self, Direction};
 use hearth_store::tables::memberships::{self, Membership, MembershipRow};
 use hearth_store::tables::{accounts, pushers, rooms, users};
-use ruma::push::PushConditionRoomCtx;
 use ruma::{OwnedUserId, UserId};
 
 use super::super::context::Contexts;
 use super::super::evaluate::size;
 use super::super::rules::Rules;
+use super::super::threads::{RuleContext, ThreadLookup};
 use super::super::walk::HIDDEN;
 use super::Delivery;
 use super::live::PusherId;
@@ -26,7 +26,7 @@ use super::live::PusherId;
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub(super) event: Arc<Event>,
-    pub(super) context: Arc<PushConditionRoomCtx>,
+    pub(super) context: RuleContext,
     /// Its place among the events of all rooms: where it stands in its timeline, or when an invite arrived.
     pub(super) ord: i64,
     /// Whether it invites the user.
@@ -48,6 +48,7 @@ pub(super) struct Gathered {
 /// Bounds one read.
 struct Search<'a> {
     core: &'a RoomCore,
+    rules: &'a Rules,
     user_id: &'a UserId,
     after: i64,
     reached: i64,
@@ -71,7 +72,8 @@ impl Delivery {
             if !row.enabled || is_locked || after >= reached {
                 return Ok(Some(Gathered { rules, candidates: Vec::new(), reached, position }));
             }
-            let mut search = Search { core: &core, user_id: &user_id, after, reached, bytes: 0, found: Vec::new() };
+            let found = Vec::new();
+            let mut search = Search { core: &core, rules: &rules, user_id: &user_id, after, reached, bytes: 0, found };
             search.run(tx, &id)?;
             let (candidates, reached) = (search.found, search.reached);
             Ok(Some(Gathered { rules, candidates, reached, position }))
@@ -133,8 +135,10 @@ impl Search<'_> {
         }
         let Some(room) = rooms::by_sn(tx, member.room)? else { return Ok(()) };
         let mut contexts = Contexts::new(core, room, self.user_id);
+        let mut threads = ThreadLookup::new(tx, self.rules, member.user, member.room)?;
         for event in events {
             let (context, ord) = (contexts.at(tx, event.snapshot)?, event.ord.unwrap_or(last));
+            let context = threads.at(tx, &event, context)?;
             self.found.push(Candidate { event, context, ord, is_invite: false });
         }
         Ok(())
@@ -143,7 +147,9 @@ impl Search<'_> {
     fn invite(&mut self, tx: &mut dyn Tx, member: &MembershipRow) -> Result<()> {
         let Some(room) = rooms::by_sn(tx, member.room)? else { return Ok(()) };
         let event = self.core.events.get(tx, member.event)?;
-        let context = Contexts::new(self.core, room, self.user_id).at(tx, event.snapshot)?;
+        let room = Contexts::new(self.core, room, self.user_id).at(tx, event.snapshot)?;
+        // An invite is in no thread.
+        let context = RuleContext { room, subscribed: None };
         self.found.push(Candidate { event, context, ord: member.since.as_i64(), is_invite: true });
         Ok(())
     }

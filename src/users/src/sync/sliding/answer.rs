@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ruma::api::client::sync::sync_events::v5::response::ThreadSubscriptions;
 use ruma::events::{
     AnyGlobalAccountDataEvent, AnyRoomAccountDataEvent, AnyStrippedStateEvent, AnySyncStateEvent, AnySyncTimelineEvent,
     AnyToDeviceEvent,
@@ -129,6 +130,9 @@ pub struct ExtensionsAnswer {
     /// Typing notifications.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub typing: Option<EphemeralAnswer>,
+    /// Subscriptions to threads; left out when none has changed.
+    #[serde(rename = "io.element.msc4308.thread_subscriptions", skip_serializing_if = "ThreadSubscriptions::is_empty")]
+    pub thread_subscriptions: ThreadSubscriptions,
 }
 
 /// To-device messages.

@@ -31,6 +31,11 @@ pub(super) const ACCOUNT_DATA: i64 = 2;
 /// The client has the room's typing notifications.
 pub(super) const TYPING: i64 = 4;
 
+/// As stored: [`Connection::has_account_data`].
+const HAS_ACCOUNT_DATA: i64 = 1;
+/// As stored: [`Connection::has_thread_subscriptions`].
+const HAS_THREAD_SUBSCRIPTIONS: i64 = 2;
+
 /// What a connection has been sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Connection {
@@ -38,6 +43,8 @@ pub(super) struct Connection {
     pub(super) rooms: BTreeMap<RoomSn, SentRoom>,
     /// Whether the client has the account data of the whole account.
     pub(super) has_account_data: bool,
+    /// Whether the client has its subscriptions to threads.
+    pub(super) has_thread_subscriptions: bool,
 }
 
 /// A room that has been sent.
@@ -78,7 +85,9 @@ impl Connection {
             last = room.0;
         }
         let mut out = Vec::with_capacity(written.len() + rooms.len() + 16);
-        varint::write(&mut out, i64::from(self.has_account_data));
+        let account_data = if self.has_account_data { HAS_ACCOUNT_DATA } else { 0 };
+        let threads = if self.has_thread_subscriptions { HAS_THREAD_SUBSCRIPTIONS } else { 0 };
+        varint::write(&mut out, account_data | threads);
         varint::write(&mut out, i64::try_from(written.len()).unwrap_or(i64::MAX));
         out.extend_from_slice(&written);
         out.extend_from_slice(&rooms);
@@ -86,7 +95,9 @@ impl Connection {
     }
 
     fn decode(mut bytes: &[u8]) -> Option<Self> {
-        let has_account_data = varint::read(&mut bytes)? != 0;
+        let has = varint::read(&mut bytes)?;
+        let has_account_data = has & HAS_ACCOUNT_DATA != 0;
+        let has_thread_subscriptions = has & HAS_THREAD_SUBSCRIPTIONS != 0;
         let length = usize::try_from(varint::read(&mut bytes)?).ok()?;
         let (mut written, mut rest) = bytes.split_at_checked(length)?;
         // The first stands for what did not fit: the client gets its state again.
@@ -107,7 +118,7 @@ impl Connection {
             let limit = usize::try_from(limit).ok()?;
             rooms.insert(RoomSn(last), SentRoom { upto, limit, required, parts });
         }
-        Some(Self { rooms, has_account_data })
+        Some(Self { rooms, has_account_data, has_thread_subscriptions })
     }
 }
 

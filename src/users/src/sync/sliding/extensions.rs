@@ -9,6 +9,7 @@ use hearth_store::engine::Tx;
 use hearth_store::ids::{EventSn, RoomSn};
 use hearth_store::tables::account_data::{self, AccountDataRow, WHOLE_ACCOUNT};
 use hearth_store::tables::{one_time_keys, to_device};
+use ruma::api::client::sync::sync_events::v5::response::ThreadSubscriptions;
 use ruma::serde::Raw;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -22,6 +23,7 @@ use super::query::Coverage;
 use super::read::SlidingScope;
 use crate::crypto;
 use crate::ephemeral::receipts;
+use crate::personal::threads;
 use crate::push::rules;
 use crate::sync::personal;
 
@@ -64,6 +66,10 @@ pub(super) fn read(
     let found = ephemeral(scope, tx, rooms, (typing, TYPING), next, &typing_of)?;
     is_news |= !found.rooms.is_empty();
     answer.typing = typing.enabled.then_some(found);
+    if let Some(limit) = scope.query.extensions.thread_subscriptions {
+        answer.thread_subscriptions = thread_subscriptions(scope, tx, limit, next)?;
+        is_news |= !answer.thread_subscriptions.is_empty();
+    }
     Ok((answer, is_news))
 }
 
@@ -116,6 +122,25 @@ fn e2ee(scope: &SlidingScope<'_>, tx: &mut dyn Tx) -> Result<E2eeAnswer> {
         device_one_time_keys_count: one_time_keys::counts(tx, device)?.into_iter().collect(),
         device_unused_fallback_key_types: one_time_keys::unused_fallback_types(tx, device)?,
     })
+}
+
+/// The newest changes of subscriptions to threads; the client pages through the older ones at the companion endpoint. All of
+/// them for a client that has none, also if it asks for them only later on its connection.
+fn thread_subscriptions(
+    scope: &SlidingScope<'_>,
+    tx: &mut dyn Tx,
+    limit: u64,
+    next: &mut Connection,
+) -> Result<ThreadSubscriptions> {
+    let from = scope.from.filter(|_| scope.sent.has_thread_subscriptions).unwrap_or(Position::ZERO);
+    next.has_thread_subscriptions = true;
+    let upto = Position::from_i64(scope.upto.as_i64().saturating_add(1));
+    let found = threads::changes(&scope.sync.core, tx, scope.reader.user, (from, upto), limit)?;
+    let mut answer = ThreadSubscriptions::default();
+    answer.subscribed = found.subscribed;
+    answer.unsubscribed = found.unsubscribed;
+    answer.prev_batch = found.end.map(|end| end.to_string());
+    Ok(answer)
 }
 
 fn account_data(

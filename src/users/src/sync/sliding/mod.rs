@@ -157,6 +157,12 @@ fn nothing(query: &SlidingQuery) -> Result<SlidingAnswer> {
 
 /// Parses the `since` of to-device messages.
 pub fn parse_since(text: &str) -> Result<Position> {
-    let position = text.parse().ok().filter(|at| *at >= 0).map(Position::from_i64);
-    position.ok_or_else(|| hearth_base::Error::invalid("This `since` is not from this server; leave it out."))
+    parse_position(text)
+        .ok_or_else(|| hearth_base::Error::invalid("This `since` is not from this server; leave it out."))
+}
+
+/// Parses a position that a client was given.
+#[must_use]
+pub fn parse_position(text: &str) -> Option<Position> {
+    text.parse().ok().filter(|at| *at >= 0).map(Position::from_i64)
 }

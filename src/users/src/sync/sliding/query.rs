@@ -138,6 +138,8 @@ pub struct Extensions {
     pub receipts: Coverage,
     /// Typing notifications.
     pub typing: Coverage,
+    /// Subscriptions to threads (MSC4308): how many the client wants.
+    pub thread_subscriptions: Option<u64>,
 }
 
 impl SlidingQuery {
