@@ -39,4 +39,5 @@ mod starting;
 mod strangers;
 mod surface;
 mod sync;
+mod threads;
 mod tidy;

@@ -14,11 +14,12 @@ const NEWEST: &str = "SELECT position FROM thread_subscriptions WHERE user = ?1 
 const NEWEST_IN: &str = "SELECT max(position) FROM thread_subscriptions WHERE user = ?1 AND room = ?2";
 const NEWEST_FIRST: &str = "SELECT room, root, kind, position FROM thread_subscriptions \
      WHERE user = ?1 AND position > ?2 AND position < ?3 ORDER BY position DESC LIMIT ?4";
+const CHANGED_IN: &str = "SELECT 1 FROM thread_subscriptions WHERE user = ?1 AND room = ?2 AND position > ?3 LIMIT 1";
 const FORGET: &str = "DELETE FROM thread_subscriptions WHERE user = ?1 AND room = ?2";
 const ERASE: &str = "DELETE FROM thread_subscriptions WHERE user = ?1";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] = &[GET, SET, COUNT, NEWEST, NEWEST_IN, NEWEST_FIRST, FORGET, ERASE];
+pub const STATEMENTS: &[&str] = &[GET, SET, COUNT, NEWEST, NEWEST_IN, NEWEST_FIRST, CHANGED_IN, FORGET, ERASE];
 
 /// Whether, and how, a user is subscribed to a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +107,11 @@ pub fn newest_first(
     limit: u64,
 ) -> Result<Vec<SubscriptionRow>> {
     tx.all(NEWEST_FIRST, &[user.into(), after.into(), before.into(), limit.into()], read)
+}
+
+/// Whether a subscription of a user in a room has changed after a position.
+pub fn changed_in(tx: &mut dyn Tx, user: UserSn, room: RoomSn, after: Position) -> Result<bool> {
+    tx.exists(CHANGED_IN, &[user.into(), room.into(), after.into()])
 }
 
 /// Deletes a user's subscriptions in a room.

@@ -22,8 +22,6 @@ use ruma::api::client::threads::get_thread_subscriptions_changes::unstable::{
 };
 use ruma::{OwnedEventId, OwnedRoomId, RoomId, UInt};
 
-use super::wake;
-
 /// The thread subscription use cases.
 #[derive(Debug)]
 pub struct ThreadSubscriptions {
@@ -183,7 +181,8 @@ fn store(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, user: UserSn, (root, kind):
     let position = tx.position();
     table::set(tx.tx(), user, &SubscriptionRow { room: root.room, root: root.sn, kind, position })?;
     // The counts of the room may change with it.
-    wake(core, tx, user, position);
+    let (core, room) = (core.clone(), root.room);
+    tx.after_commit(move || core.notifier.wake_room(room, &[user], position));
     Ok(())
 }
 

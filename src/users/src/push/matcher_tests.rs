@@ -3,13 +3,14 @@
 use futures_util::FutureExt;
 use hearth_base::limits;
 use ruma::events::AnySyncTimelineEvent;
-use ruma::push::{PushConditionRoomCtx, Ruleset};
+use ruma::push::{PushConditionRoomCtx, RuleKind, Ruleset};
 use ruma::room_version_rules::AuthorizationRules;
 use ruma::serde::Raw;
 use ruma::{int, owned_room_id, owned_user_id, uint};
 use serde_json::{Value, json};
 
 use super::matcher::{Matcher, Rule};
+use super::rules;
 use super::values::EventValues;
 
 /// A generator of small numbers (xorshift); each test repeats its sequence.
@@ -254,4 +255,29 @@ fn a_body_of_many_near_matches_does_not_exhaust_the_stack() {
     let matcher = content_rules(std::iter::once("a".to_owned()));
     assert!(first(&matcher, &"ab ".repeat(20_000)).0.is_none());
     assert!(first(&matcher, &("ab ".repeat(20_000) + "a")).0.is_some());
+}
+
+#[test]
+fn threads_notify_by_subscription_unless_an_earlier_rule_decides() {
+    let me = owned_user_id!("@me:a.example");
+    let rules = rules::parse(None, &me, false);
+    let matcher = Matcher::new(&rules);
+    assert!(matcher.reads_subscriptions());
+    let message = |mentions: Value| {
+        let content = json!({"body": "hi", "msgtype": "m.text", "m.mentions": mentions});
+        EventValues::of(json!({"sender": "@bob:a.example", "type": "m.room.message", "content": content}))
+    };
+    let context = PushConditionRoomCtx::new(owned_room_id!("!r:a.example"), uint!(3), me, String::new());
+    let notifies = |mentions: Value, subscribed| {
+        matcher.first(&message(mentions), &context, subscribed).0.is_some_and(|rule| rule.outcome.notify)
+    };
+    assert!(notifies(json!({}), None), "as the room does");
+    assert!(notifies(json!({}), Some(true)));
+    assert!(!notifies(json!({}), Some(false)));
+    assert!(notifies(json!({"user_ids": ["@me:a.example"]}), Some(false)), "mentions come first");
+    let mut off = rules;
+    for rule in [".io.element.msc4306.rule.unsubscribed_thread", ".io.element.msc4306.rule.subscribed_thread"] {
+        off.set_enabled(RuleKind::PostContent, rule, false).expect("a rule");
+    }
+    assert!(!Matcher::new(&off).reads_subscriptions(), "then nothing is looked up");
 }

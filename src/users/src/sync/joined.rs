@@ -10,6 +10,7 @@ use hearth_store::engine::Tx;
 use hearth_store::tables::account_data::AccountDataRow;
 use hearth_store::tables::memberships::MembershipRow;
 use hearth_store::tables::rooms::Room;
+use hearth_store::tables::thread_subscriptions;
 use ruma::api::client::sync::sync_events::UnreadNotificationsCount;
 use ruma::api::client::sync::sync_events::v3::{JoinedRoom, State, StateEvents, Timeline};
 use ruma::events::{AnySyncEphemeralRoomEvent, TimelineEventType};
@@ -42,7 +43,13 @@ pub(super) fn room(
     let mut joined = JoinedRoom::new();
     joined.ephemeral.events = ephemeral(scope, tx, room, after)?;
     joined.account_data.events = personal::room_account_data(scope, data)?;
+    // With a subscription to a thread, the unread counts change.
+    let has_subscribed = match after {
+        Some(after) => thread_subscriptions::changed_in(tx, row.user, room.sn, after)?,
+        None => false,
+    };
     let is_news = !piece.events.is_empty()
+        || has_subscribed
         || piece.limited
         || !state.is_empty()
         || !joined.ephemeral.events.is_empty()

@@ -10,7 +10,7 @@ use hearth_rooms::read::token::Token;
 use hearth_rooms::read::visibility::Viewer;
 use hearth_store::engine::Tx;
 use hearth_store::tables::memberships::Membership;
-use hearth_store::tables::{receipts, rooms, state};
+use hearth_store::tables::{receipts, rooms, state, thread_subscriptions};
 use serde::Deserialize;
 
 use super::answer::{Hero, RoomAnswer};
@@ -121,7 +121,7 @@ fn joined(
     let chosen = joined_state(scope, tx, room, known.map(|(known, _)| known), (&piece, &changes), sent)?;
     let mut answer = RoomAnswer::default();
     let has_meta = meta(scope, tx, room, after.map(|_| &changes), &mut answer)?;
-    let has_read = own_receipt(scope, tx, room, after)?;
+    let has_read = counts_changed(scope, tx, room, after)?;
     let is_news = after.is_none() || !piece.events.is_empty() || piece.limited || !chosen.is_empty();
     if !(is_news || has_meta || has_read) {
         return Ok((None, None));
@@ -144,11 +144,18 @@ fn is_older(event: Option<&Arc<Event>>, than: Position) -> bool {
     event.and_then(|event| event.ord).is_some_and(|ord| ord <= than.as_i64())
 }
 
-/// Whether the user has read in the room since it was last sent: the counts fall.
-fn own_receipt(scope: &SlidingScope<'_>, tx: &mut dyn Tx, room: &ShownRoom, after: Option<Position>) -> Result<bool> {
+/// Whether unread counts may have changed without an event since the room was last sent: the user has read in the room, or
+/// has subscribed to one of its threads.
+fn counts_changed(
+    scope: &SlidingScope<'_>,
+    tx: &mut dyn Tx,
+    room: &ShownRoom,
+    after: Option<Position>,
+) -> Result<bool> {
     let Some(after) = after else { return Ok(false) };
     let receipts = receipts::changed(tx, room.row.room, after, scope.upto)?;
-    Ok(receipts.iter().any(|receipt| receipt.user == scope.reader.user))
+    Ok(receipts.iter().any(|receipt| receipt.user == scope.reader.user)
+        || thread_subscriptions::changed_in(tx, scope.reader.user, room.row.room, after)?)
 }
 
 /// Chooses the state of a joined room.
