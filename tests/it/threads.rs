@@ -129,6 +129,9 @@ async fn the_rules_stand_after_content_and_can_only_be_switched() {
     world.restart().await;
     assert_eq!(alice.get(path(subscribed)).await.ok()["enabled"], false);
     assert_eq!(alice.get(path(unsubscribed)).await.ok()["actions"], json!(["notify"]));
+    // The kind's name in ruma, which clients on it may use in paths.
+    let other = v3!("pushrules/global/io.element.msc4306.postcontent/{}", subscribed);
+    assert_eq!(alice.get(other).await.ok()["enabled"], false);
     let shown = alice.syncs().await;
     let shown = &shown.account_data("m.push_rules")["global"]["postcontent"];
     assert_eq!((list(shown).len(), &shown[1]["enabled"]), (2, &json!(false)), "{shown}");

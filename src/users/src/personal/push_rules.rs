@@ -10,7 +10,7 @@ use hearth_rooms::RoomCore;
 use hearth_store::WriteTx;
 use hearth_store::tables::account_data::{self as table, WHOLE_ACCOUNT};
 use ruma::api::client::push::PushRule;
-use ruma::push::{Action, NewPushRule, RuleKind, Ruleset};
+use ruma::push::{Action, AnyPushRuleRef, NewPushRule, RuleKind, Ruleset};
 use serde_json::json;
 
 use super::account_data::store;
@@ -52,7 +52,7 @@ impl PushRules {
     /// One rule. `M_NOT_FOUND` for an unknown kind and ID.
     #[boxed]
     pub async fn get(&self, who: &Requester, kind: RuleKind, id: &str) -> Result<PushRule> {
-        self.all(who).await?.get(rules::kind(kind), id).map(PushRule::from).ok_or_else(unknown)
+        self.all(who).await?.get(rules::kind(kind), id).map(one).ok_or_else(unknown)
     }
 
     /// Adds a rule, or replaces the one with its ID, which stays enabled or disabled.
@@ -102,6 +102,15 @@ impl PushRules {
             store(&core, tx, (who.user, WHOLE_ACCOUNT), rules::TYPE, &content)
         };
         self.core.store.write("push_rules_set", write).await
+    }
+}
+
+/// Returns a rule in the client format.
+fn one(rule: AnyPushRuleRef<'_>) -> PushRule {
+    match rule {
+        // ruma's conversion of all kinds panics at this one.
+        AnyPushRuleRef::PostContent(rule) => rule.clone().into(),
+        rule => rule.into(),
     }
 }
 
