@@ -14,13 +14,13 @@ use hearth_rooms::read::{Access, Reader};
 use hearth_rooms::{RoomCore, find};
 use hearth_store::engine::Tx;
 use hearth_store::ids::UserSn;
-use hearth_store::tables::rooms;
 use hearth_store::tables::thread_subscriptions::{self as table, Subscription, SubscriptionRow};
+use hearth_store::tables::{events, rooms};
 use hearth_store::{ReadTx, WriteTx};
 use ruma::api::client::threads::get_thread_subscriptions_changes::unstable::{
     ThreadSubscription, ThreadUnsubscription,
 };
-use ruma::{OwnedEventId, OwnedRoomId, RoomId, UInt};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, RoomId, UInt};
 
 /// The thread subscription use cases.
 #[derive(Debug)]
@@ -124,11 +124,11 @@ impl ThreadSubscriptions {
         from: Option<Position>,
         limit: u64,
     ) -> Result<SubscriptionChanges> {
-        let (core, user) = (self.core.clone(), who.user);
+        let user = who.user;
         let read = move |tx: &mut ReadTx<'_>| {
             let end = Position::from_i64(tx.position().as_i64().saturating_add(1));
             let range = (to.unwrap_or(Position::ZERO), from.unwrap_or(end).min(end));
-            changes(&core, tx.tx(), user, range, limit)
+            changes(tx.tx(), user, range, limit)
         };
         self.core.store.read("thread_subscriptions_list", read).await
     }
@@ -188,7 +188,6 @@ fn store(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, user: UserSn, (root, kind):
 
 /// Returns a user's changes between two positions, without these: the newest ones, at most `limit`.
 pub(crate) fn changes(
-    core: &RoomCore,
     tx: &mut dyn Tx,
     user: UserSn,
     range: (Position, Position),
@@ -203,7 +202,10 @@ pub(crate) fn changes(
     let mut page = SubscriptionChanges { end, ..SubscriptionChanges::default() };
     for row in rows {
         let Some(room) = rooms::by_sn(tx, row.room)? else { continue };
-        let (room, root) = (find::id(&room)?, core.events.get(tx, row.root)?.pdu.event_id.clone());
+        // The ids alone: the events may be large.
+        let Some(root) = events::id(tx, row.root)? else { continue };
+        let root = EventId::parse(root).map_err(|error| Error::fault("reading a stored event id", error))?;
+        let room = find::id(&room)?;
         let bump_stamp = UInt::new_saturating(row.position.as_i64().unsigned_abs());
         if row.kind == Subscription::Unsubscribed {
             page.unsubscribed.entry(room).or_default().insert(root, ThreadUnsubscription::new(bump_stamp));
@@ -213,4 +215,50 @@ pub(crate) fn changes(
         }
     }
     Ok(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use hearth_base::Seams;
+    use hearth_rooms::{LocalRooms, Message, Rooms, testing};
+    use hearth_store::ids::{EventSn, RoomSn};
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn subscriptions_have_an_end_and_go_with_the_account() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let core = testing::core(&folder, Seams::system(), |_| {});
+        let alice = testing::user(&core, "@alice:home.example").await;
+        let rooms = LocalRooms::of(&Arc::new(Rooms::new(core.clone())));
+        let (room, ()) = rooms.create(&alice, testing::create_room(&json!({})), |_, _| Ok(())).await.expect("a room");
+        let send = async |body: &str| {
+            let content = json!({ "body": body, "msgtype": "m.text" }).to_string();
+            let (kind, txn) = ("m.room.message".to_owned(), body.to_owned());
+            let message = Message { room_id: room.clone(), kind, content, txn, timestamp_ms: None };
+            rooms.send(&alice, message).await.expect("sent")
+        };
+        let (first, second, third) = (send("first").await, send("second").await, send("third").await);
+        let threads = ThreadSubscriptions::new(core.clone());
+        threads.subscribe(&alice, room.clone(), first.clone(), None).await.expect("the first");
+        let user = alice.user;
+        let fill = move |tx: &mut WriteTx<'_>| {
+            for number in 2..THREAD_SUBSCRIPTIONS_PER_USER_MAX {
+                let (root, position) = (EventSn(-number.cast_signed()), tx.position());
+                let row = SubscriptionRow { room: RoomSn(-1), root, kind: Subscription::Manual, position };
+                table::set(tx.tx(), user, &row)?;
+            }
+            Ok(())
+        };
+        core.store.write("test_fill", fill).await.expect("all but one");
+        threads.subscribe(&alice, room.clone(), second, None).await.expect("the last one");
+        let refused = threads.subscribe(&alice, room.clone(), third, None).await.expect_err("one too many");
+        assert_eq!(refused.reason(), Some(Reason::UserLimitExceeded));
+        threads.unsubscribe(&alice, room.clone(), first.clone()).await.expect("known ones can be changed");
+        threads.subscribe(&alice, room.clone(), first, None).await.expect("and again");
+        core.store.write("test_erase", move |tx| super::super::forget_user(tx, user)).await.expect("erased");
+        let left = core.store.read("test_count", move |tx| table::count(tx.tx(), user)).await.expect("a count");
+        assert_eq!(left, 0);
+    }
 }

@@ -135,7 +135,7 @@ fn thread_subscriptions(
     let from = scope.from.filter(|_| scope.sent.has_thread_subscriptions).unwrap_or(Position::ZERO);
     next.has_thread_subscriptions = true;
     let upto = Position::from_i64(scope.upto.as_i64().saturating_add(1));
-    let found = threads::changes(&scope.sync.core, tx, scope.reader.user, (from, upto), limit)?;
+    let found = threads::changes(tx, scope.reader.user, (from, upto), limit)?;
     let mut answer = ThreadSubscriptions::default();
     answer.subscribed = found.subscribed;
     answer.unsubscribed = found.unsubscribed;
