@@ -159,7 +159,7 @@ fn check_cause(root: &Event, cause: &Event, before: Option<SubscriptionRow>) -> 
     }
     let unsubscribed = before.filter(|row| row.kind == Subscription::Unsubscribed);
     // Places in the timeline and positions are numbers of one counter. An event that arrived late has the place where it
-    // belongs, so history that is fetched later subscribes nobody again.
+    // belongs, so history that is fetched later subscribes no user again.
     if unsubscribed.is_some_and(|row| cause.ord.is_none_or(|ord| ord < row.position.as_i64())) {
         let message = "You have unsubscribed from this thread since that event; subscribe without `automatic` instead.";
         return Err(refuse(Reason::ConflictingUnsubscription, message));
