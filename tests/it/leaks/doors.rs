@@ -1,7 +1,7 @@
 //! Every endpoint by which a user could read a message.
 
 use super::model::{Is, Model};
-use super::story::{ALICE, BOB, BOT, CAROL, EVE, Story, key};
+use super::story::{ALICE, BOB, BOT, CAROL, EVE, STATE, Story, key};
 use crate::appservices::Bridge;
 use crate::harness::{Answer, Person, Value, json, list, v1, v3};
 use crate::pushers::Gateway;
@@ -35,6 +35,7 @@ impl Story {
     }
 
     fn check_text(&self, user: usize, door: &str, text: &str, rule: Rule) {
+        self.checks_secrets(user, door, text);
         let found = self.model.found_in(text);
         let leaked: Vec<_> = found.into_iter().filter(|number| !rule(&self.model, user, *number)).collect();
         let so_far = format!("seed {}: {door} shows {leaked:?} to user {user}: {:#?}", self.seed, self.log);
@@ -44,6 +45,7 @@ impl Story {
     /// Fails if a sync has a message that the user may not get, or an event from after the user has left.
     fn check_sync(&self, user: usize, door: &str, answer: &Answer, rule: Rule) {
         self.check(user, door, answer, rule);
+        self.checks_ephemeral(user, door, &answer.json());
         let mut events = answer.json();
         unbundle(&mut events);
         self.check_text(user, &format!("an event of {door}"), &events.to_string(), Model::is_in_time);
@@ -67,11 +69,12 @@ impl Story {
     async fn tries_sliding(&mut self, user: usize) {
         let person = &self.people[user];
         let wanted = json!({ "timeline_limit": 50, "required_state": [["*", "*"]] });
+        let on = json!({ "enabled": true });
         let mut list = wanted.clone();
         list["ranges"] = json!([[0, 99]]);
         let mut body = json!({
             "conn_id": "first", "lists": { "all": list }, "room_subscriptions": { &self.room.0: wanted },
-            "extensions": { "receipts": { "enabled": true }, "account_data": { "enabled": true } },
+            "extensions": { "receipts": on, "typing": on, "account_data": on, "to_device": on },
         });
         let first = person.post(SLIDING, body.clone()).query(&[("timeout", "0")]).await;
         self.check_sync(user, "the first sliding sync", &first, Model::may_sync);
@@ -93,8 +96,10 @@ impl Story {
             self.check(user, &format!("/messages?dir={dir}"), &messages, Model::may_read);
             if self.model.readers[user].is == Is::Joined {
                 // Without this, a server that shows nothing would pass.
-                let all = (0..self.model.said.len()).filter(|number| self.model.may_read(user, *number));
-                let found = self.model.found_in(&messages.html());
+                let spoken = (0..self.model.said.len()).filter(|number| self.model.is_spoken(*number));
+                let all = spoken.filter(|number| self.model.may_read(user, *number));
+                let mut found = self.model.found_in(&messages.html());
+                found.retain(|number| self.model.is_spoken(*number));
                 assert_eq!(found, all.collect::<Vec<_>>(), "seed {}, user {user}: {:#?}", self.seed, self.log);
             }
         }
@@ -108,6 +113,7 @@ impl Story {
             v1!("room_summary/{}", room),
             v3!("rooms/{}/initialSync", room),
             v3!("rooms/{}/state", room),
+            v3!("rooms/{}/state/{}/", room, STATE),
             format!("{}?limit=100", v3!("notifications")),
             format!("{}?timeout=0&room_id={}", v3!("events"), crate::harness::encoded(room)),
         ] {
@@ -158,6 +164,11 @@ impl Story {
             self.check_sent(user, &gateway.bodies(&key(self.seed, user)).join(" "));
         }
         self.check_sent(BOT, &Value::from(bridge.all("events")).to_string());
+        for part in ["events", "ephemeral", "to_device"] {
+            let sent = Value::from(bridge.all(part));
+            self.checks_secrets(BOT, part, &sent.to_string());
+            self.checks_receipts(BOT, part, &sent);
+        }
     }
 
     fn check_sent(&self, user: usize, text: &str) {

@@ -1,14 +1,15 @@
 //! No endpoint shows a message to a user who may not read it, whatever has happened before.
 //!
 //! Each seed makes a random history of a room: invites, joins, leaves, kicks, bans, knocks, forgotten rooms, changes
-//! of the history visibility, threads, edits, reactions, redactions and an erased account. Every message has a word
-//! of its own. A small model of the specification decides who may read it, and the response of each endpoint is
+//! of the history visibility, state, threads, edits, reactions, redactions and an erased account. Every message has a
+//! word of its own. A small model of the specification decides who may read it, and the response of each endpoint is
 //! searched for the words.
 //!
 //! An ordinary run plays a few seeds; `HEARTH_LEAKS=1-2000` plays these instead. A failure names its seed.
 
 mod doors;
 mod model;
+mod private;
 mod story;
 
 use crate::appservices::Bridge;

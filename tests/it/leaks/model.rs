@@ -1,6 +1,8 @@
 //! Who may read what: the rules of the specification ("Room History Visibility", server behaviour) over a linear
 //! history, written without a look at the server's code.
 
+use std::collections::BTreeSet;
+
 /// What a user is to the room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Is {
@@ -23,6 +25,19 @@ pub(super) struct Reader {
     /// Messages that there were at the last other change.
     left_at: usize,
     pub(super) erased: bool,
+    /// The states that were in force when the user might see what happens, or joined later where the history is open.
+    knows: BTreeSet<usize>,
+}
+
+/// How the words of a message get to a reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// In an event of the timeline.
+    Plain,
+    /// An edit or a thread's message: also bundled with the event that it relates to.
+    Bundled,
+    /// A state event: also in the room's state until the next one, and in `prev_content` of that.
+    State,
 }
 
 /// A message.
@@ -32,8 +47,7 @@ pub(super) struct Said {
     pub(super) event: String,
     pub(super) sender: usize,
     pub(super) redacted: bool,
-    /// An edit or a thread's message: bundled with the event that it relates to.
-    is_bundled: bool,
+    pub(super) kind: Kind,
     visibility: &'static str,
     /// What each user was at that time.
     were: Vec<Is>,
@@ -45,12 +59,33 @@ pub(super) struct Model {
     pub(super) visibility: &'static str,
     pub(super) readers: Vec<Reader>,
     pub(super) said: Vec<Said>,
+    /// The state in force.
+    state: Option<usize>,
+    /// States that were in force while later members might read what was sent.
+    open_states: BTreeSet<usize>,
+    /// States that were in force while any user might read what was sent.
+    world_states: BTreeSet<usize>,
 }
 
 impl Model {
     pub(super) fn new(visibility: &'static str, users: usize) -> Self {
-        let reader = Reader { is: Is::Out, forgot: false, is_told: false, joined_at: None, left_at: 0, erased: false };
-        Self { visibility, readers: vec![reader; users], said: Vec::new() }
+        let reader = Reader {
+            is: Is::Out,
+            forgot: false,
+            is_told: false,
+            joined_at: None,
+            left_at: 0,
+            erased: false,
+            knows: BTreeSet::new(),
+        };
+        Self {
+            visibility,
+            readers: vec![reader; users],
+            said: Vec::new(),
+            state: None,
+            open_states: BTreeSet::new(),
+            world_states: BTreeSet::new(),
+        }
     }
 
     pub(super) fn becomes(&mut self, user: usize, is: Is) {
@@ -58,22 +93,51 @@ impl Model {
         let reader = &mut self.readers[user];
         if is == Is::Joined {
             reader.joined_at = Some(now);
+            reader.knows.extend(&self.open_states);
         } else {
             reader.left_at = now;
         }
         reader.is = is;
         reader.forgot = false;
         reader.is_told = false;
+        self.tells_state();
     }
 
-    pub(super) fn says(&mut self, sender: usize, word: String, event: String, is_bundled: bool) {
+    pub(super) fn shows_history(&mut self, visibility: &'static str) {
+        self.visibility = visibility;
+        self.tells_state();
+    }
+
+    pub(super) fn says(&mut self, sender: usize, word: String, event: String, kind: Kind) {
         let were = self.readers.iter().map(|reader| reader.is).collect();
-        self.said.push(Said { word, event, sender, redacted: false, is_bundled, visibility: self.visibility, were });
+        if kind == Kind::State {
+            self.state = Some(self.said.len());
+        }
+        self.said.push(Said { word, event, sender, redacted: false, kind, visibility: self.visibility, were });
+        self.tells_state();
+    }
+
+    /// Notes who may know the state in force.
+    fn tells_state(&mut self) {
+        let Some(state) = self.state else { return };
+        let is_world_readable = self.visibility == "world_readable";
+        if is_world_readable || self.visibility == "shared" {
+            self.open_states.insert(state);
+        }
+        if is_world_readable {
+            self.world_states.insert(state);
+        }
+        for reader in &mut self.readers {
+            let is_invited = reader.is == Is::Invited && self.visibility == "invited";
+            if is_world_readable || is_invited || reader.is == Is::Joined {
+                reader.knows.insert(state);
+            }
+        }
     }
 
     /// Whether a user may know that a message exists.
     pub(super) fn may_see(&self, user: usize, number: usize) -> bool {
-        let is_open = self.said[number].visibility == "world_readable";
+        let is_open = self.said[number].visibility == "world_readable" || self.world_states.contains(&number);
         (is_open || !self.readers[user].forgot) && self.might_see(user, number)
     }
 
@@ -82,6 +146,7 @@ impl Model {
         let (reader, said) = (&self.readers[user], &self.said[number]);
         match said.visibility {
             "world_readable" => true,
+            _ if reader.knows.contains(&number) => true,
             _ if said.were[user] == Is::Joined => true,
             "shared" => reader.joined_at.is_some_and(|at| at > number),
             "invited" => said.were[user] == Is::Invited,
@@ -116,7 +181,7 @@ impl Model {
     /// may be from after the user has left, where any user may read it.
     fn might_sync(&self, user: usize, number: usize) -> bool {
         let said = &self.said[number];
-        let is_for_all = said.is_bundled && said.visibility == "world_readable";
+        let is_for_all = said.kind == Kind::Bundled && said.visibility == "world_readable";
         let is_before = self.is_in_time(user, number) || is_for_all;
         is_before && self.might_see(user, number) && self.has_words(user, number)
     }
@@ -130,7 +195,12 @@ impl Model {
 
     /// Whether a user was to be told of a message when it was sent.
     pub(super) fn was_there(&self, user: usize, number: usize) -> bool {
-        self.said[number].were[user] == Is::Joined
+        self.said[number].were[user] == Is::Joined || self.readers[user].knows.contains(&number)
+    }
+
+    /// Whether a message is no state event.
+    pub(super) fn is_spoken(&self, number: usize) -> bool {
+        self.said[number].kind != Kind::State
     }
 
     /// The messages whose words occur in a text.

@@ -3,7 +3,7 @@
 use hearth_base::Random;
 use hearth_base::random::SeededRandom;
 
-use super::model::{Is, Model};
+use super::model::{Is, Kind, Model};
 use crate::harness::{Client, Person, Room, Value, World, json, v3};
 use crate::pushers::Gateway;
 
@@ -12,6 +12,8 @@ const STEPS: usize = 24;
 /// All doors are tried each time that so many steps were made.
 const STEPS_PER_CHECK: usize = 12;
 const VISIBILITIES: [&str; 4] = ["world_readable", "shared", "invited", "joined"];
+/// The type of the state events.
+pub(super) const STATE: &str = "org.example.canary";
 /// The users by number: the creator, a member who may be erased, two who come and go, one who never comes, and the
 /// bot of an application service, who comes and goes.
 pub(super) const ALICE: usize = 0;
@@ -57,6 +59,7 @@ impl Story {
         story.model.becomes(ALICE, Is::Joined);
         story.people[DAVE].joins(&story.room).await;
         story.model.becomes(DAVE, Is::Joined);
+        story.keeps_secrets().await;
         story
     }
 
@@ -68,11 +71,13 @@ impl Story {
 
     pub(super) async fn unfolds(&mut self) {
         for step in 1..=STEPS {
-            match self.below(12) {
+            match self.below(14) {
                 0..=4 => self.moves().await,
                 5 => self.changes_visibility().await,
                 6 => self.redacts().await,
                 7 if self.below(3) == 0 => self.erases().await,
+                8 => self.sets_state().await,
+                9 => self.reads_and_types().await,
                 _ => self.speaks().await,
             }
             if step % STEPS_PER_CHECK == 0 {
@@ -143,7 +148,7 @@ impl Story {
         let visibility = VISIBILITIES[self.below(VISIBILITIES.len())];
         let content = json!({ "history_visibility": visibility });
         self.people[ALICE].sets("m.room.history_visibility", "", content).in_room(&self.room).await;
-        self.model.visibility = visibility;
+        self.model.shows_history(visibility);
         self.log.push(visibility.to_owned());
     }
 
@@ -152,9 +157,25 @@ impl Story {
             return;
         }
         let number = self.below(self.model.said.len());
+        if !self.model.is_spoken(number) {
+            return;
+        }
         self.people[ALICE].redacts(&self.model.said[number].event, &self.room).await;
         self.model.said[number].redacted = true;
         self.log.push(format!("{number} is redacted"));
+    }
+
+    async fn sets_state(&mut self) {
+        let word = self.word();
+        let content = json!({ "body": word });
+        let event = self.people[ALICE].sets(STATE, "", content).in_room(&self.room).await;
+        self.log.push(format!("{ALICE} sets {}", self.model.said.len()));
+        self.model.says(ALICE, word, event, Kind::State);
+    }
+
+    /// A word that no other message has.
+    fn word(&self) -> String {
+        format!("q{}w{}q", self.seed, self.model.said.len())
     }
 
     async fn erases(&mut self) {
@@ -173,10 +194,11 @@ impl Story {
         let speakers: Vec<_> =
             [ALICE, DAVE, BOB, CAROL].into_iter().filter(|user| self.model.readers[*user].is == Is::Joined).collect();
         let sender = speakers[self.below(speakers.len())];
-        let word = format!("q{}w{}q", self.seed, self.model.said.len());
+        let word = self.word();
         let text = format!("canary {word}");
         // Relations are only sent by those who were always there, and edits go to their own messages.
-        let own: Vec<_> = self.model.said.iter().filter(|said| said.sender == sender && !said.redacted).collect();
+        let own = self.model.said.iter().filter(|said| said.sender == sender && !said.redacted);
+        let own: Vec<_> = own.filter(|said| said.kind != Kind::State).collect();
         let target = own.get(self.below(own.len().max(1))).filter(|_| sender <= DAVE).map(|said| said.event.clone());
         let (kind, content) = match (target, self.below(6)) {
             (Some(target), 0) => ("m.room.message", related(&text, "m.thread", &target)),
@@ -194,6 +216,7 @@ impl Story {
         };
         let relation = &content["m.relates_to"]["rel_type"];
         let is_bundled = relation == "m.replace" || relation == "m.thread";
+        let how = if is_bundled { Kind::Bundled } else { Kind::Plain };
         let log = format!("{sender} says {} {relation}", self.model.said.len());
         let who = &self.people[sender];
         let path = v3!("rooms/{}/send/{}/{}", self.room, kind, who.fresh_transaction());
@@ -201,7 +224,7 @@ impl Story {
         // An edit of an edit, or a thread in a thread, is refused.
         if answer.status == 200 {
             let event = answer.json()["event_id"].as_str().expect("an id").to_owned();
-            self.model.says(sender, word, event, is_bundled);
+            self.model.says(sender, word, event, how);
             self.log.push(log);
         }
     }
