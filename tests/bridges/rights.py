@@ -63,6 +63,29 @@ async def namespaces(server):
     await end(service, alice)
 
 
+async def namespaces_that_others_may_use(server):
+    """Not exclusive: people register names in it, and the service may act as them, as for double puppeting."""
+    everyone = {"users": [{"exclusive": False, "regex": f"@.*:{server.name}"}]}
+    service, alice = await started(server, "puppets", url=None, namespaces=everyone)
+    # Another service has reserved its users: they are not for this one to register.
+    other = Service(server, "tel")
+    await other.start()
+    await server.add(other.registration)
+    room = await alice.create()
+    event = await service.say(room, "typed elsewhere", alice.id, ts=OLD_MS)
+    seen = await alice.call("GET", f"/v3/rooms/{quote(room)}/event/{quote(event)}")
+    assert (seen["sender"], seen["origin_server_ts"]) == (alice.id, OLD_MS), seen
+    assert (await service.call("GET", "/v3/account/whoami", user=alice.id))["user_id"] == alice.id
+    body = {"type": "m.login.application_service", "username": "tel_x", "inhibit_login": True}
+    await refused(service.call("POST", "/v3/register", body), "M_EXCLUSIVE")
+    bob = await Person.register(server, "bob")
+    await bob.call("POST", f"/v3/join/{quote(room)}")
+    await service.say(room, "also for bob", bob.id)
+    await bob.hears(room, "also for bob")
+    await other.stop()
+    await end(service, alice, bob)
+
+
 async def ghosts(server):
     """Ghosts are invited, join, speak, change their profile, are told apart; times of events can be set."""
     service, alice = await started(server)
@@ -248,6 +271,11 @@ async def devices(server):
     await service.call("PUT", "/v3/sendToDevice/org.example/2", body, bob, device_id="PHONE")
     await service.call("DELETE", path, {}, bob)
     assert (await service.call("GET", "/v3/devices", user=bob))["devices"] == []
+    # Several at once, also without user-interactive authentication.
+    for name in ("ONE", "TWO"):
+        await service.call("PUT", f"/v3/devices/{name}", {}, bob)
+    await service.call("POST", "/v3/delete_devices", {"devices": ["ONE", "TWO"]}, bob)
+    assert (await service.call("GET", "/v3/devices", user=bob))["devices"] == []
     # Appservice log-in makes a device with a token of its own, and log-out ends it.
     body = {"type": "m.login.application_service", "identifier": {"type": "m.id.user", "user": bob}, "device_id": "LOGIN"}
     session = await service.call("POST", "/v3/login", body)
@@ -257,7 +285,6 @@ async def devices(server):
     await ghost.call("POST", "/v3/logout")
     await refused(ghost.call("GET", "/v3/account/whoami"), "M_UNKNOWN_TOKEN")
     await ghost.session.close()
-    # A cross-signing key for the first time takes no password.
     await end(service, alice)
 
 
@@ -281,4 +308,4 @@ async def deactivation(server):
 
 
 if __name__ == "__main__":
-    asyncio.run(checks(namespaces, ghosts, queries, look_ups, ephemeral, devices, deactivation))
+    asyncio.run(checks(namespaces, namespaces_that_others_may_use, ghosts, queries, look_ups, ephemeral, devices, deactivation))

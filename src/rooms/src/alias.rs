@@ -13,7 +13,7 @@ use hearth_store::tables::rooms::{self, Room};
 use hearth_store::tables::{aliases, state};
 use ruma::canonical_json::{CanonicalJsonObject, CanonicalJsonValue};
 use ruma::events::StateEventType;
-use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId, UserId};
+use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId, RoomId, UserId};
 
 use super::append::{Sender, append};
 use super::event::Draft;
@@ -24,14 +24,20 @@ use crate::RoomCore;
 impl Rooms {
     /// Adds an alias to a room. `M_FORBIDDEN` for users who are not in the room, a conflict when the alias is in use,
     /// `M_INVALID_PARAM` for aliases of other servers, `M_USER_LIMIT_EXCEEDED` for users who have many.
+    ///
+    /// An application service names any room of this server: the aliases of its namespace are its own, and a bridge
+    /// links rooms that none of its users is in.
     #[boxed]
     pub async fn add_alias(&self, who: &Requester, alias: OwnedRoomAliasId, room_id: OwnedRoomId) -> Result<()> {
         find::no_guests(who)?;
         check_own(&self.core, &alias)?;
         self.core.appservices.check_alias(&alias, who.appservice.as_deref())?;
-        let (core, user, is_counted) = (self.core.clone(), who.user, who.appservice.is_none());
+        let (core, user, is_appservice) = (self.core.clone(), who.user, who.appservice.is_some());
         let write = move |tx: &mut WriteTx<'_>| {
-            let room = find::joined(tx.tx(), &room_id, user)?;
+            let room = match is_appservice {
+                true => resident(tx.tx(), &room_id)?,
+                false => find::joined(tx.tx(), &room_id, user)?,
+            };
             if aliases::find(tx.tx(), alias.as_str())?.is_some() {
                 return Err(refuse(
                     Reason::AliasInUse,
@@ -41,7 +47,7 @@ impl Rooms {
             if aliases::of_room(tx.tx(), room.sn)?.len() >= limits::ALIASES_PER_ROOM_MAX {
                 return Err(Error::invalid(format!("A room has at most {} aliases.", limits::ALIASES_PER_ROOM_MAX)));
             }
-            if is_counted {
+            if !is_appservice {
                 Quota::Aliases.check(&core.config.quotas, tx.tx(), user, 1)?;
             }
             aliases::insert(tx.tx(), alias.as_str(), room.sn, user)
@@ -98,6 +104,15 @@ impl Rooms {
         };
         self.core.store.read("aliases_of_room", read).await
     }
+}
+
+/// Resolves a room that this server is in: an alias leads others to the servers of the room.
+fn resident(tx: &mut dyn Tx, room_id: &RoomId) -> Result<Room> {
+    let room = find::resolve(tx, room_id)?;
+    if !find::is_resident(tx, &room)? {
+        return Err(Error::not_found(format!("This server is not in {room_id}: let a local user join it first.")));
+    }
+    Ok(room)
 }
 
 fn check_own(core: &RoomCore, alias: &RoomAliasId) -> Result<()> {

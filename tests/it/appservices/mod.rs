@@ -3,5 +3,6 @@
 mod bridge;
 mod deliveries;
 mod questions;
+mod rights;
 
 pub(crate) use bridge::Bridge;

@@ -71,7 +71,7 @@ pub enum AccountKind {
 }
 
 impl AccountKind {
-    fn from_int(value: i64) -> Self {
+    pub(super) fn from_int(value: i64) -> Self {
         match value {
             1 => Self::Guest,
             2 => Self::Appservice,

@@ -5,6 +5,7 @@ use hearth_base::{Millis, Position, Result};
 
 use crate::engine::{Row, Tx};
 use crate::ids::{DeviceSn, EventSn, RoomSn, UserSn};
+use crate::tables::accounts::AccountKind;
 use crate::tables::memberships::Membership;
 
 macro_rules! columns {
@@ -37,8 +38,8 @@ const COUNT: &str = "SELECT count(*) FROM (SELECT sn FROM events WHERE sn > ?1 A
 const MOVES: &str = "SELECT position, room, member, was, now FROM membership_moves \
      WHERE position > ?1 AND position <= ?2 ORDER BY position";
 const LOCAL_USERS: &str = "SELECT u.sn, u.id FROM accounts a JOIN users u ON u.sn = a.sn";
-const MAIL: &str = "SELECT d.sn, u.id, d.id FROM devices d JOIN users u ON u.sn = d.account \
-     WHERE EXISTS (SELECT 1 FROM to_device t WHERE t.device = d.sn) ORDER BY d.sn";
+const MAIL: &str = "SELECT d.sn, u.id, d.id, a.kind FROM devices d JOIN users u ON u.sn = d.account \
+     JOIN accounts a ON a.sn = d.account WHERE EXISTS (SELECT 1 FROM to_device t WHERE t.device = d.sn) ORDER BY d.sn";
 
 /// Every statement of this file.
 pub const STATEMENTS: &[&str] = &[
@@ -102,8 +103,18 @@ pub struct MoveRow {
     pub now: Membership,
 }
 
-/// A device that messages wait for: its serial number, its user, its id.
-pub type DeviceWithMail = (DeviceSn, String, String);
+/// A device that messages wait for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceWithMail {
+    /// Its serial number.
+    pub device: DeviceSn,
+    /// Its user.
+    pub user_id: String,
+    /// Its id.
+    pub device_id: String,
+    /// What its user's account is.
+    pub kind: AccountKind,
+}
 
 fn read(row: &dyn Row) -> Result<AppserviceRow> {
     let position = |value: Option<i64>| value.map(Position::from_i64);
@@ -211,5 +222,12 @@ pub fn local_users(tx: &mut dyn Tx, each: &mut dyn FnMut(UserSn, &str)) -> Resul
 
 /// All devices that messages wait for. Reads each device of the server.
 pub fn devices_with_mail(tx: &mut dyn Tx) -> Result<Vec<DeviceWithMail>> {
-    tx.all(MAIL, &[], |row| Ok((DeviceSn(row.int(0)?), row.text(1)?.to_owned(), row.text(2)?.to_owned())))
+    tx.all(MAIL, &[], |row| {
+        Ok(DeviceWithMail {
+            device: DeviceSn(row.int(0)?),
+            user_id: row.text(1)?.to_owned(),
+            device_id: row.text(2)?.to_owned(),
+            kind: AccountKind::from_int(row.int(3)?),
+        })
+    })
 }

@@ -1,16 +1,20 @@
 //! To-device messages in transactions (MSC4203, before that part of MSC2409). They wait in the inboxes of the devices
-//! and are deleted when the service has accepted them.
+//! and are deleted when the service has accepted them, so only a user whose devices are the service's own loses none:
+//! a namespace may also have people in it, whose clients sync.
 
 use std::collections::BTreeSet;
 
 use hearth_base::limits::domain::{APPSERVICE_TXN_BYTES_MAX, APPSERVICE_TXN_TO_DEVICE_MAX};
 use hearth_base::{Error, Position, Result};
-use hearth_core::appservices::Registration;
 use hearth_store::engine::Tx;
 use hearth_store::ids::{DeviceSn, UserSn};
-use hearth_store::tables::{appservices, to_device, users};
+use hearth_store::tables::accounts::AccountKind;
+use hearth_store::tables::appservices::{self, DeviceWithMail};
+use hearth_store::tables::{to_device, users};
 use ruma::UserId;
 use serde_json::Value;
+
+use super::transaction::Sources;
 
 /// Messages that wait for devices of a service's users.
 #[derive(Debug, Default)]
@@ -26,14 +30,15 @@ pub(super) struct Mail {
 }
 
 /// The oldest messages up to a position, as many as one transaction has.
-pub(super) fn waiting(tx: &mut dyn Tx, service: &Registration, upto: Position) -> Result<Mail> {
+pub(super) fn waiting(tx: &mut dyn Tx, sources: &Sources, upto: Position) -> Result<Mail> {
     let mut all = Vec::new();
-    for (device, user, device_id) in appservices::devices_with_mail(tx)? {
-        if !UserId::parse(user.as_str()).is_ok_and(|user| service.owns_user(&user)) {
+    for to in appservices::devices_with_mail(tx)? {
+        if !receives(sources, &to) {
             continue;
         }
+        let DeviceWithMail { device, user_id, device_id, .. } = to;
         let batch = to_device::batch(tx, device, Position::ZERO, upto, APPSERVICE_TXN_TO_DEVICE_MAX + 1)?;
-        all.extend(batch.into_iter().map(|(at, json)| (at, device, user.clone(), device_id.clone(), json)));
+        all.extend(batch.into_iter().map(|(at, json)| (at, device, user_id.clone(), device_id.clone(), json)));
     }
     all.sort_by_key(|(at, ..)| *at);
     let (mut mail, mut bytes) = (Mail { upto, ..Mail::default() }, 0);
@@ -61,4 +66,14 @@ pub(super) fn waiting(tx: &mut dyn Tx, service: &Registration, upto: Position) -
         mail.upto = mail.delivered.iter().map(|(_, at)| *at).max().unwrap_or(upto);
     }
     Ok(mail)
+}
+
+/// Whether a device is one of the service's own: of its sender, or of a user that a service has registered and no other
+/// service has reserved.
+fn receives(sources: &Sources, to: &DeviceWithMail) -> bool {
+    let (service, known) = (&sources.service, &sources.core.appservices);
+    UserId::parse(to.user_id.as_str()).is_ok_and(|user| {
+        let is_own = to.kind == AccountKind::Appservice || service.sender == user;
+        is_own && known.check_user(&user, Some(service)).is_ok()
+    })
 }

@@ -113,7 +113,7 @@ pub(super) fn build(sources: &Sources, tx: &mut ReadTx<'_>, interest: &mut Inter
     // The bound of a transaction that did not look for messages is 0: it has none when it is built again either.
     let mut mail = to_device::Mail::default();
     if part.mail && service.receive_to_device {
-        mail = to_device::waiting(tx, service, part.end.map_or(newest, |end| end.to_device))?;
+        mail = to_device::waiting(tx, sources, part.end.map_or(newest, |end| end.to_device))?;
         body.to_device = std::mem::take(&mut mail.messages);
     }
     if service.receive_key_changes {
