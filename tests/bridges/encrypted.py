@@ -346,5 +346,6 @@ async def keys_arrive_while_the_bridge_is_away(server):
 
 if __name__ == "__main__":
     asyncio.run(checks(
-        both_ways, with_appservice_login, ghosts_speak, signs_its_device, keys_run_low, a_second_device_of_the_user, keys_arrive_while_the_bridge_is_away,
+        both_ways, with_appservice_login, ghosts_speak, signs_its_device, keys_run_low, a_second_device_of_the_user,
+        keys_arrive_while_the_bridge_is_away,
     ))

@@ -130,7 +130,7 @@ async def ghosts(server):
 
 
 async def queries(server):
-    """Users and rooms that come into being when someone asks for them."""
+    """Users and rooms that come into being when a client asks for them."""
     service, alice = await started(server)
     made = []
 
