@@ -35,12 +35,11 @@ async def main():
                         continue
                     failed += line.startswith("FAILED")
                     print(line, end="", flush=True)
+                await process.wait()
         except TimeoutError:
             failed += 1
             print("FAILED: the bridge did not end")
-        finally:
-            if process.returncode is None:
-                process.terminate()
+            process.kill()
             await process.wait()
         health = await server.health("library")
         assert health["last_success_ms"], health

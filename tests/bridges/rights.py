@@ -58,7 +58,7 @@ async def namespaces(server):
     await refused(alice.call("DELETE", f"/v3/directory/room/{quote(alias)}"), "M_EXCLUSIVE", "M_FORBIDDEN")
     await service.call("DELETE", f"/v3/directory/room/{quote(alias)}")
     await refused(alice.call("GET", f"/v3/directory/room/{quote(alias)}"), "M_NOT_FOUND")
-    await stranger.close()
+    await stranger.session.close()
     await other.stop()
     await end(service, alice)
 
@@ -83,6 +83,22 @@ async def namespaces_that_others_may_use(server):
     await service.say(room, "also for bob", bob.id)
     await bob.hears(room, "also for bob")
     await other.stop()
+    await end(service, alice, bob)
+
+
+async def messages_of_people(server):
+    """A namespace that has people in it takes none of their messages, though the service asks for messages to devices."""
+    everyone = {"users": [{"exclusive": False, "regex": f"@.*:{server.name}"}]}
+    service, alice = await started(server, namespaces=everyone)
+    bob, ghost = await Person.register(server, "bob"), await service.register("x")
+    await service.call("PUT", "/v3/devices/PHONE", {}, ghost)
+    bob.task.cancel()
+    messages = {user: {"*": {"secret": "word"}} for user in (bob.id, ghost)}
+    await alice.call("PUT", "/v3/sendToDevice/org.example/1", {"messages": messages})
+    await eventually("the ghost's", lambda: service.part(TO_DEVICE))
+    assert [message["to_user_id"] for message in service.part(TO_DEVICE)] == [ghost], service.part(TO_DEVICE)
+    seen = (await bob.call("GET", "/v3/sync"))["to_device"]["events"]
+    assert [event["content"] for event in seen] == [{"secret": "word"}], seen
     await end(service, alice, bob)
 
 
@@ -308,4 +324,4 @@ async def deactivation(server):
 
 
 if __name__ == "__main__":
-    asyncio.run(checks(namespaces, namespaces_that_others_may_use, ghosts, queries, look_ups, ephemeral, devices, deactivation))
+    asyncio.run(checks(namespaces, namespaces_that_others_may_use, messages_of_people, ghosts, queries, look_ups, ephemeral, devices, deactivation))
