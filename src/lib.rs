@@ -105,6 +105,7 @@ async fn start_on(config: Config, seams: Seams, log: Arc<LogRing>, network: Arc<
     tasks::delayed(&tasks, &domain);
     tasks::appservices(&tasks, &domain);
     tasks::pushers(&tasks, &domain);
+    tasks::search_index(&tasks, &domain);
     tasks::durable_actions(&tasks, &domain);
     if domain.calls.own().is_some() {
         tasks::relay(&tasks, &domain);

@@ -103,6 +103,12 @@ pub(crate) fn pushers(tasks: &Tasks, domain: &Arc<Domain>) {
     tasks.handle().spawn(|mut stop| async move { delivery.run(stop.stopped()).await });
 }
 
+/// Spawns the task that indexes messages for search. It sleeps until there are many.
+pub(crate) fn search_index(tasks: &Tasks, domain: &Arc<Domain>) {
+    let rooms = Arc::clone(&domain.rooms);
+    tasks.handle().spawn(|mut stop| async move { rooms.run_search_index(stop.stopped()).await });
+}
+
 /// Spawns the task that resumes durable actions that the previous run did not finish. It sleeps while there are none.
 pub(crate) fn durable_actions(tasks: &Tasks, domain: &Arc<Domain>) {
     let actions = Arc::clone(&domain.actions);

@@ -246,11 +246,38 @@ pub const RELATIONS_PER_EVENT_MAX: usize = 10_000;
 pub const HIERARCHY_ROOMS_MAX: usize = 1_000;
 /// Rooms on one page of a space's hierarchy.
 pub const HIERARCHY_PAGE_ROOMS_MAX: usize = 100;
-/// Events that one search scans, newest first.
+/// Candidates of the search index, or events that are not in it yet, that one search looks at, newest first.
 pub const SEARCH_SCANNED_EVENTS_MAX: usize = 20_000;
 /// Events that one request looks at to say how many results a search has in all; the requests for further pages go on
 /// from there.
 pub const SEARCH_COUNTED_EVENTS_MAX: usize = 400_000;
+/// Words of a search term; further ones are not searched for.
+pub const SEARCH_WORDS_MAX: usize = 16;
+/// A word in the search index, in characters: longer ones are cut.
+pub const SEARCH_WORD_CHARS_MAX: usize = 64;
+/// Different words of one event in the search index. An event with more is in the index as a long one, which each search
+/// looks at: in SQLite, taking a word out of the index costs 60 microseconds, and the writer waits for a redaction.
+pub const SEARCH_WORDS_PER_EVENT_MAX: usize = 512;
+/// Rooms of one user that the search index tells apart. With more rooms, candidates of other rooms are looked at too.
+pub const SEARCH_ROOMS_MAX: usize = 256;
+/// Rooms that a search in certain rooms looks up to find those that they have replaced.
+pub const SEARCH_REPLACED_ROOMS_MAX: usize = 256;
+/// Further spellings of the searched words, found in the results, that clients are told to highlight.
+pub const SEARCH_HIGHLIGHTS_MAX: usize = 100;
+/// Events that wait until they are put into the search index together. Until then a search reads them one by one.
+pub const SEARCH_INDEX_EVENTS_MIN: u64 = 500;
+/// JSON of the events that are put into the search index in one write, in bytes.
+pub const SEARCH_INDEX_BYTES_MAX: usize = 512 * 1024;
+/// Words in one such write, or those of one event. Each takes about 4 microseconds, for which the writer waits.
+pub const SEARCH_INDEX_WORDS_MAX: usize = 8_192;
+/// Pages of the index that are merged in one write, after words were added.
+pub const SEARCH_MERGE_PAGES: i64 = 32;
+/// Words after which one such write follows. A page has some 300, and each is merged about once per level of the index.
+pub const SEARCH_MERGE_WORDS: usize = 2_048;
+/// Pause between two such writes, in milliseconds, so that indexing old events leaves the disk to others.
+pub const SEARCH_INDEX_PAUSE_MS: u64 = 50;
+/// Pause after a failed one, in milliseconds.
+pub const SEARCH_INDEX_FAULT_MS: u64 = 60_000;
 /// A search term, in bytes.
 pub const SEARCH_TERM_BYTES_MAX: usize = 512;
 /// Events that one `GET /notifications` scans, newest first.

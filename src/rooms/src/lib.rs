@@ -33,6 +33,7 @@ pub mod redaction;
 pub mod relate;
 mod report;
 mod room_core;
+pub mod search;
 mod send;
 pub mod servers;
 mod set_state;

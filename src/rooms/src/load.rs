@@ -186,11 +186,15 @@ impl std::fmt::Debug for EventCache {
 impl EventCache {
     /// Returns an event by its serial number; an error when it does not exist, as the database is then broken.
     pub fn get(&self, tx: &mut dyn Tx, sn: EventSn) -> Result<Arc<Event>> {
-        if let Some(event) = self.cache.get(&sn) {
-            return Ok(event);
+        self.get_if_stored(tx, sn)?.ok_or_else(|| Error::broken(format!("event {} is missing", sn.0)))
+    }
+
+    /// Returns an event by its serial number, if it is still stored.
+    pub fn get_if_stored(&self, tx: &mut dyn Tx, sn: EventSn) -> Result<Option<Arc<Event>>> {
+        match self.cache.get(&sn) {
+            Some(event) => Ok(Some(event)),
+            None => events::by_sn(tx, sn)?.map(|row| self.keep(row)).transpose(),
         }
-        let row = events::by_sn(tx, sn)?.ok_or_else(|| Error::broken(format!("event {} is missing", sn.0)))?;
-        self.keep(row)
     }
 
     /// Returns an event by its id, if this server has it.

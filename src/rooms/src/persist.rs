@@ -14,7 +14,7 @@ use super::event::Pdu;
 use super::load::Event;
 use super::relate::{self, Relation};
 use super::state::snapshot::{self, Changes};
-use super::{effects, redaction};
+use super::{effects, redaction, search};
 use crate::RoomCore;
 
 /// An event to store.
@@ -97,6 +97,8 @@ pub fn event(
         json,
     };
     events::insert(tx.tx(), &row)?;
+    let backlog = core.search.clone();
+    tx.after_commit(move || backlog.stored());
     let mut event = Event::new(row, pdu);
     event.pdu.rejected = event_status.flags & events::REJECTED != 0;
     Ok((core.events.add(event), relation))
@@ -112,12 +114,14 @@ fn place(
 ) -> Result<Arc<Event>> {
     let row = events::by_sn(tx.tx(), sn)?.ok_or_else(|| Error::broken(format!("event {} is missing", sn.0)))?;
     // A redaction that was applied to the outlier stays in force.
-    let flags = event_status.flags | row.flags & events::REDACTED;
+    let (was, flags) = (row.flags, event_status.flags | row.flags & events::REDACTED);
     let row = EventRow { ord: event_status.ord, snapshot: event_status.snapshot, flags, thread, ..row };
     events::place(tx.tx(), &row)?;
     // Evict at once for later reads of this transaction; the caller evicts again after the commit.
     core.events.placed(sn);
-    Ok(Arc::new(Event::from_row(row)?))
+    let event = Event::from_row(row)?;
+    search::reinstated(tx.tx(), was, &event)?;
+    Ok(Arc::new(event))
 }
 
 /// Gives a withheld event a place at the end of the timeline.

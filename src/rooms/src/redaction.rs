@@ -15,7 +15,7 @@ use ruma::{EventId, UserId};
 
 use super::event::{Pdu, version};
 use super::load::Event;
-use super::{persist, power};
+use super::{persist, power, search};
 use crate::RoomCore;
 
 /// Applies a stored redaction to its target, if the sender may redact it. When the target is not here yet, marks the
@@ -85,6 +85,7 @@ fn redact_event(
         serde_json::from_slice(&row.json).map_err(|error| Error::fault("reading the event to redact", error))?;
     let object = redact(object, &rules.redaction, None).map_err(|error| Error::fault("redacting an event", error))?;
     let json = serde_json::to_vec(&object).map_err(|error| Error::fault("writing a redacted event", error))?;
+    search::redacted(tx.tx(), target)?;
     events::redact(tx.tx(), &row, redaction.sn, &json)?;
     // A redacted event has no relations any more: reactions disappear, edits are undone.
     relations::delete(tx.tx(), target.sn)?;

@@ -20,6 +20,7 @@ use crate::outgoing::Outgoing;
 use crate::policy::Policies;
 use crate::read::erased::ErasedUsers;
 use crate::read::history::OpenHistories;
+use crate::search::Backlog;
 use crate::state::auth_chain::AuthEdges;
 
 /// [`Core`], and what is remembered of rooms.
@@ -45,6 +46,8 @@ pub struct RoomCore {
     pub auth_edges: AuthEdges,
     /// Delayed events (MSC4140).
     pub delayed: Delays,
+    /// Events that are not in the search index yet.
+    pub search: Arc<Backlog>,
     /// One lock for each user whose read is large: see [`RoomCore::read_much`].
     user_reads: KeyedLocks<UserSn>,
 }
@@ -64,6 +67,7 @@ impl RoomCore {
             policies: Policies::default(),
             auth_edges: AuthEdges::default(),
             delayed: Delays::default(),
+            search: Arc::default(),
             user_reads: KeyedLocks::default(),
         }))
     }

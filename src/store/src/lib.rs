@@ -26,7 +26,7 @@ mod tx;
 pub mod varint;
 mod writer;
 
-pub use engine::{EachRow, Row, Tx, Value};
+pub use engine::{Dialect, EachRow, PerEngine, Row, Tx, Value};
 pub use hash::hash64;
 pub use metrics::{Operation, OperationKind, StoreHealth};
 pub use options::{BALLAST_BYTES_DEFAULT, BallastOptions, EngineOptions, Options, SqliteOptions};

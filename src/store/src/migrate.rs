@@ -3,7 +3,7 @@
 
 use hearth_base::{Error, Result};
 
-use crate::engine::{Connection, Tx, Value};
+use crate::engine::{Connection, Dialect, Tx, Value};
 
 /// A migration: its number, its name, and its statements in the shared dialect.
 pub(crate) type Migration = (u32, &'static str, &'static str);
@@ -68,21 +68,30 @@ fn apply(connection: &mut dyn Connection, migrations: &[Migration], schema: u32,
         if schema > 0 {
             tracing::info!(migration = number, name, "Migrating the database.");
         }
-        for statement in statements(sql) {
+        for statement in statements(sql, connection.dialect()) {
             connection.script(&statement)?;
         }
     }
     connection.execute(SAVE, &[Value::Int(newest.into())]).map(drop)
 }
 
-/// Splits a migration into statements: each ends with `;` at the end of a line, and comments are whole lines.
-fn statements(sql: &str) -> Vec<String> {
-    let (mut found, mut statement) = (Vec::new(), String::new());
-    for line in sql.lines().map(str::trim_end).filter(|line| !line.trim_start().starts_with("--")) {
-        statement.push_str(line);
-        statement.push('\n');
-        if line.ends_with(';') {
-            found.push(std::mem::take(&mut statement));
+/// Splits a migration into statements: each ends with `;` at the end of a line, and comments are whole lines. The comments
+/// `-- SQLite only:` and `-- PostgreSQL only:` leave the next statement to that engine.
+fn statements(sql: &str, dialect: Dialect) -> Vec<String> {
+    let (mut found, mut statement, mut only) = (Vec::new(), String::new(), None);
+    for line in sql.lines().map(str::trim_end) {
+        match line.trim_start() {
+            "-- SQLite only:" => only = Some(Dialect::Sqlite),
+            "-- PostgreSQL only:" => only = Some(Dialect::Postgres),
+            comment if comment.starts_with("--") => {}
+            _ => {
+                statement.push_str(line);
+                statement.push('\n');
+            }
+        }
+        if line.ends_with(';') && !line.trim_start().starts_with("--") {
+            let statement = std::mem::take(&mut statement);
+            found.extend(only.take().is_none_or(|only| only == dialect).then_some(statement));
         }
     }
     if !statement.trim().is_empty() {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use hearth_base::{Error, Position, Result};
 
-use crate::engine::{Connection, EachRow, Tx, Value};
+use crate::engine::{Connection, Dialect, EachRow, Tx, Value};
 use crate::positions::Positions;
 
 /// A function that runs after a commit.
@@ -48,6 +48,10 @@ impl WriteTx<'_> {
 }
 
 impl Tx for WriteTx<'_> {
+    fn dialect(&self) -> Dialect {
+        self.connection.dialect()
+    }
+
     fn execute(&mut self, sql: &'static str, args: &[Value<'_>]) -> Result<u64> {
         self.connection.execute(sql, args)
     }
@@ -78,6 +82,10 @@ impl ReadTx<'_> {
 }
 
 impl Tx for ReadTx<'_> {
+    fn dialect(&self) -> Dialect {
+        self.connection.dialect()
+    }
+
     fn execute(&mut self, sql: &'static str, args: &[Value<'_>]) -> Result<u64> {
         self.connection.execute(sql, args)
     }
@@ -105,6 +113,10 @@ fn check(stopping: &AtomicBool) -> Result<()> {
 }
 
 impl Tx for Stoppable<'_> {
+    fn dialect(&self) -> Dialect {
+        self.connection.dialect()
+    }
+
     fn execute(&mut self, sql: &'static str, args: &[Value<'_>]) -> Result<u64> {
         check(self.stopping)?;
         self.connection.execute(sql, args)

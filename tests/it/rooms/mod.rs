@@ -10,4 +10,5 @@ mod large;
 mod large_state;
 mod moderation;
 mod reading;
+mod searching;
 mod upgrading;

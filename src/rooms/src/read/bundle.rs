@@ -104,8 +104,6 @@ fn takes_bundles(event: &Event) -> bool {
         && !relation(&event.pdu).is_some_and(|own| matches!(own.rel_type.as_str(), "m.replace" | "m.annotation"))
 }
 
-/// Returns the valid edit with the latest `origin_server_ts`: same sender and type ("Validity of replacement
-/// events").
 fn edit(
     viewer: &mut Viewer<'_>,
     tx: &mut dyn Tx,
@@ -113,6 +111,29 @@ fn edit(
     event: &Event,
     children: &[ChildRow],
 ) -> Result<Option<Box<RawValue>>> {
+    let now = viewer.core().now_ms();
+    let newest = latest_edit(viewer, tx, event, children)?;
+    newest.map(|edit| Ok(present::one::<()>(viewer, tx, form, &edit, now, Bundle::new())?.into_json())).transpose()
+}
+
+/// Returns the edit of an event that the reader sees in its place.
+pub(super) fn edit_of(viewer: &mut Viewer<'_>, tx: &mut dyn Tx, event: &Event) -> Result<Option<Arc<Event>>> {
+    if !takes_bundles(event) {
+        return Ok(None);
+    }
+    let id = event.pdu.event_id.as_str();
+    let Some(children) = children(viewer, tx, &[id])?.remove(id) else { return Ok(None) };
+    latest_edit(viewer, tx, event, &children)
+}
+
+/// Returns the valid edit with the latest `origin_server_ts`: same sender and type ("Validity of replacement
+/// events").
+fn latest_edit(
+    viewer: &mut Viewer<'_>,
+    tx: &mut dyn Tx,
+    event: &Event,
+    children: &[ChildRow],
+) -> Result<Option<Arc<Event>>> {
     if event.is_redacted() {
         return Ok(None);
     }
@@ -133,8 +154,7 @@ fn edit(
             newest = Some(candidate);
         }
     }
-    let now = viewer.core().now_ms();
-    newest.map(|edit| Ok(present::one::<()>(viewer, tx, form, &edit, now, Bundle::new())?.into_json())).transpose()
+    Ok(newest)
 }
 
 /// The new content of an encrypted edit is inside the ciphertext, so the server cannot check it.

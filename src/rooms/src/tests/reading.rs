@@ -3,6 +3,8 @@
 use futures_util::FutureExt;
 use hearth_base::Reason;
 use hearth_core::Requester;
+use hearth_store::ids::EventSn;
+use hearth_store::tables::search_words::{self, Progress, WordQuery};
 use ruma::api::Direction;
 use ruma::{MilliSecondsSinceUnixEpoch, OwnedEventId, RoomId};
 use serde_json::{Value, json};
@@ -31,6 +33,29 @@ fn thread(root: &OwnedEventId, body: &str) -> Value {
 }
 
 impl World {
+    /// Indexes all messages, however few: after a change of the rules the index is made anew at once.
+    async fn indexes(&self) {
+        let core = self.core.clone();
+        let write = move |tx: &mut hearth_store::WriteTx<'_>| {
+            let rules = search_words::progress(tx.tx())?.rules;
+            search_words::set_progress(tx.tx(), Progress { upto: EventSn(0), rules: rules - 1 })
+        };
+        core.store.write("test", write).await.expect("rules that are out of date");
+        assert!(self.rooms.index_piece().await.expect("a piece"));
+        assert!(!self.rooms.index_piece().await.expect("no piece"), "all is indexed");
+    }
+
+    /// Whether the index has a word.
+    async fn has_entries(&self, word: &str) -> bool {
+        let query = WordQuery { word: word.trim_end_matches('*').to_owned(), is_prefix: word.ends_with('*') };
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            let progress = search_words::progress(tx.tx())?;
+            assert!(progress.upto > EventSn(0), "something is indexed");
+            search_words::matching(tx.tx(), &[vec![query]], EventSn(i64::MAX), 1)
+        };
+        !self.core.store.read("test", read).await.expect("a read").is_empty()
+    }
+
     async fn says_as(&self, who: &Requester, id: &RoomId, content: Value) -> OwnedEventId {
         let txn = format!("{content}");
         self.send(who, id, "m.room.message", &txn, content).await.expect("sent")
@@ -333,6 +358,56 @@ async fn a_long_search_counts_on_with_each_page_and_never_too_little() {
     }
     assert!(counts.is_sorted() && counts[0] < 20, "{counts:?}");
     assert_eq!((shown, counts.last()), (20, Some(&20)));
+}
+
+/// The index and the comparison one by one give the same, whatever happens before and after an event is indexed.
+#[tokio::test]
+async fn a_search_finds_the_same_before_and_after_messages_are_indexed() {
+    for version in ["11", "12"] {
+        let world = World::new().await;
+        let id = world.makes(json!({"room_version": version, "name": "Plum"})).await.expect("a room");
+        let elsewhere = world.makes(json!({"room_version": version})).await.expect("another room");
+        world.says(&id, "plum one").await;
+        let gone = world.says_as(&world.alice, &id, json!({"body": "plum secret", "msgtype": "m.text"})).await;
+        let edited = world.says_as(&world.alice, &id, json!({"body": "plum old", "msgtype": "m.text"})).await;
+        let edit = |body: &str| {
+            json!({"body": format!("* {body}"), "msgtype": "m.text", "m.new_content": {"body": body, "msgtype": "m.text"},
+                "m.relates_to": {"rel_type": "m.replace", "event_id": edited}})
+        };
+        world.says_as(&world.alice, &id, edit("pear")).await;
+        world.says_as(&world.alice, &id, edit("plums anew 天気がいい")).await;
+        world.says(&elsewhere, "Pflaumen, plùm").await;
+        let search = async |words: &str| {
+            let term = SearchTerm::new(words, Vec::new()).expect("a term");
+            let filter = serde_json::from_value(json!({})).expect("a filter");
+            let search =
+                Search { term, filter, by_rank: false, context: (0, 0), profiles: false, state: false, from: None };
+            let found = world.rooms.search(&world.alice, search).await.expect("results");
+            assert_eq!(found.count, found.hits.len());
+            let text = |event: Value| {
+                let edit = &event["unsigned"]["m.relations"]["m.replace"]["content"]["m.new_content"]["body"];
+                [edit, &event["content"]["body"], &event["content"]["name"]]
+                    .into_iter()
+                    .find_map(|text| text.as_str().map(str::to_owned))
+            };
+            found.hits.iter().filter_map(|hit| text(value(&hit.event))).collect::<Vec<_>>()
+        };
+        let all = async || [search("plum").await, search("old").await, search("pear").await, search("天気").await];
+        let plums = ["Pflaumen, plùm", "plums anew 天気がいい", "plum secret", "plum one", "Plum"];
+        let expected = [&plums[..], &[], &[], &plums[1..2]];
+        assert_eq!(all().await, expected);
+        world.indexes().await;
+        assert_eq!(all().await, expected);
+        let redaction = world.rooms.redact(&world.alice, id.clone(), gone.clone(), "1".to_owned(), None);
+        redaction.await.expect("a redaction");
+        assert_eq!(search("plum").await, ["Pflaumen, plùm", "plums anew 天気がいい", "plum one", "Plum"]);
+        assert!(!world.has_entries("secret*").await, "a redacted message leaves the index");
+        let redaction = world.rooms.redact(&world.alice, id.clone(), edited.clone(), "2".to_owned(), None);
+        redaction.await.expect("a redaction");
+        assert_eq!(search("plum").await, ["Pflaumen, plùm", "plum one", "Plum"]);
+        world.says(&id, "plum last").await;
+        assert_eq!(search("plum").await, ["plum last", "Pflaumen, plùm", "plum one", "Plum"]);
+    }
 }
 
 /// However many large reads a user asks for, one of the few readers is busy with them.

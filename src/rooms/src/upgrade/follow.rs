@@ -54,7 +54,7 @@ pub(crate) fn joined(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, room: &Room, us
 }
 
 /// Returns the room that `room` replaces, if both rooms agree.
-fn replaced_by(core: &RoomCore, tx: &mut dyn Tx, room: &Room) -> Result<Option<Room>> {
+pub(crate) fn replaced_by(core: &RoomCore, tx: &mut dyn Tx, room: &Room) -> Result<Option<Room>> {
     if state::current_named(tx, room.sn, "m.room.create", "")?.is_none() {
         return Ok(None);
     }

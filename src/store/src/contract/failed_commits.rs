@@ -11,7 +11,7 @@ use hearth_base::{Error, Result, Seams};
 
 use super::{ADD, Bed, SCHEMA, hold, ids, queue, wait, write};
 use crate::engine::sqlite::Sqlite;
-use crate::engine::{Connection, EachRow, Engine, Interrupter, Sizes, Trouble, Tx, Value};
+use crate::engine::{Connection, Dialect, EachRow, Engine, Interrupter, Sizes, Trouble, Tx, Value};
 use crate::{EngineOptions, Store, store};
 
 /// What fails, and how often the database was reopened.
@@ -141,6 +141,10 @@ impl Engine for FaultyEngine {
 }
 
 impl Tx for FaultyConnection {
+    fn dialect(&self) -> Dialect {
+        self.0.dialect()
+    }
+
     fn execute(&mut self, sql: &'static str, args: &[Value<'_>]) -> Result<u64> {
         self.0.execute(sql, args)
     }

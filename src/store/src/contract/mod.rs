@@ -10,6 +10,7 @@ mod disk_full;
 mod failed_commits;
 mod migrations;
 mod positions;
+mod search;
 mod sqlite_files;
 mod statements;
 mod stopping;
@@ -155,6 +156,7 @@ cases! {
     migrations::a_step_that_fails_changes_nothing,
     migrations::a_newer_schema_is_refused,
     migrations::events_survive_the_loss_of_their_codec,
+    search::words_lead_to_their_events,
     statements::every_statement_is_understood,
     statements::a_second_server_is_kept_out,
     stopping::a_stop_ends_reads,

@@ -22,7 +22,9 @@ pub(super) fn every_statement_is_understood(bed: &Bed) {
     let engine = engine(bed);
     let mut connection = engine.connect_writer(false).unwrap();
     let own = [migrate::STATEMENTS, positions::STATEMENTS];
-    let all = tables::STATEMENTS.iter().chain(&own).copied().flatten();
+    let dialect = connection.dialect();
+    let per_engine: Vec<_> = tables::search_words::PER_ENGINE.iter().map(|statement| statement.text(dialect)).collect();
+    let all = tables::STATEMENTS.iter().chain(&own).copied().flatten().copied().chain(per_engine);
     let misunderstood: Vec<_> =
         all.filter_map(|sql| connection.prepare(sql).err()).map(|error| error.to_string()).collect();
     assert!(misunderstood.is_empty(), "{} statements:\n{}", misunderstood.len(), misunderstood.join("\n"));

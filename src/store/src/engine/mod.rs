@@ -40,10 +40,43 @@ pub trait Row {
     fn opt_blob(&self, column: usize) -> Result<Option<&[u8]>>;
 }
 
+/// The SQL of an engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite's, which is the shared dialect.
+    Sqlite,
+    /// PostgreSQL's, to which the shared dialect is translated.
+    Postgres,
+}
+
+/// A statement that the shared dialect cannot express: full-text search. Each engine has its own text, in the shared
+/// dialect's notation for placeholders and types, with the same arguments and columns.
+#[derive(Debug, Clone, Copy)]
+pub struct PerEngine {
+    /// For SQLite.
+    pub sqlite: &'static str,
+    /// For PostgreSQL.
+    pub postgres: &'static str,
+}
+
+impl PerEngine {
+    /// The text for an engine.
+    #[must_use]
+    pub fn text(&self, dialect: Dialect) -> &'static str {
+        match dialect {
+            Dialect::Sqlite => self.sqlite,
+            Dialect::Postgres => self.postgres,
+        }
+    }
+}
+
 /// A transaction in progress. Object-safe, so that each table function is written once, for reads and writes and for
 /// both engines. `sql` is a named constant in the shared dialect (see `dialect`), with placeholders `?1`, `?2`, ... It
 /// is `'static` because connections cache prepared statements by it.
 pub trait Tx {
+    /// The engine's own SQL, for statements that are [`PerEngine`].
+    fn dialect(&self) -> Dialect;
+
     /// Runs a statement and returns how many rows it changed.
     fn execute(&mut self, sql: &'static str, args: &[Value<'_>]) -> Result<u64>;
 

@@ -23,6 +23,8 @@ const FORWARD: &str = columns!("FROM events WHERE room = ?1 AND ord > ?2 AND ord
 const BACKWARD: &str = columns!("FROM events WHERE room = ?1 AND ord > ?2 AND ord <= ?3 ORDER BY ord DESC LIMIT ?4");
 const IN_THREAD: &str = "SELECT ord, sn FROM events WHERE thread = ?1 AND ord > ?2 AND ord <= ?3 ORDER BY ord LIMIT ?4";
 const NEWEST_FIRST: &str = columns!("FROM events WHERE sn < ?1 AND ord IS NOT NULL ORDER BY sn DESC LIMIT ?2");
+const OLDEST_FIRST: &str = columns!("FROM events WHERE sn > ?1 ORDER BY sn LIMIT ?2");
+const REJECTED_OR_REDACTED: &str = "SELECT sn FROM events WHERE sn > ?1 AND sn <= ?2 AND (flags & 5) <> 0";
 const INSERT: &str = "INSERT INTO events (sn, room, ord, id_hash, id, sender, state_key, depth, snapshot, flags, \
      thread, device, txn, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
 const PLACE: &str = "UPDATE events SET ord = ?2, snapshot = ?3, flags = ?4, thread = ?5 WHERE sn = ?1";
@@ -45,6 +47,8 @@ pub const STATEMENTS: &[&str] = &[
     BACKWARD,
     IN_THREAD,
     NEWEST_FIRST,
+    OLDEST_FIRST,
+    REJECTED_OR_REDACTED,
     INSERT,
     PLACE,
     REDACT,
@@ -283,6 +287,22 @@ pub fn newest_first(
 ) -> Result<()> {
     let limit = i64::try_from(limit).map_err(|error| Error::fault("counting a page", error))?;
     tx.query(NEWEST_FIRST, &[before.into(), limit.into()], &mut |row| each(Stored(row)))
+}
+
+/// Visits all events, also those without a place, in the order in which they were stored, from after `after` on; at most
+/// `limit` rows.
+pub fn oldest_first(
+    tx: &mut dyn Tx,
+    after: EventSn,
+    limit: u64,
+    each: &mut dyn FnMut(Stored<'_>) -> Result<bool>,
+) -> Result<()> {
+    tx.query(OLDEST_FIRST, &[after.into(), limit.into()], &mut |row| each(Stored(row)))
+}
+
+/// The rejected and the redacted events among those stored after `after` and up to `upto`.
+pub fn rejected_or_redacted(tx: &mut dyn Tx, after: EventSn, upto: EventSn) -> Result<Vec<EventSn>> {
+    tx.all(REJECTED_OR_REDACTED, &[after.into(), upto.into()], |row| Ok(EventSn(row.int(0)?)))
 }
 
 /// The place of the newest event up to `upto`; `None` if there is none.

@@ -39,6 +39,7 @@ pub mod remote_devices;
 pub mod remote_media;
 pub mod reports;
 pub mod rooms;
+pub mod search_words;
 pub mod server_keys;
 pub mod server_name;
 pub mod signing_keys;
@@ -96,6 +97,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     remote_media::STATEMENTS,
     reports::STATEMENTS,
     rooms::STATEMENTS,
+    search_words::STATEMENTS,
     server_keys::STATEMENTS,
     server_name::STATEMENTS,
     signing_keys::STATEMENTS,

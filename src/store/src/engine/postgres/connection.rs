@@ -9,7 +9,7 @@ use postgres::{Client, Statement};
 
 use super::row::{Argument, PostgresRow};
 use crate::engine::sqlite::OUT_OF_SPACE;
-use crate::engine::{Connection, EachRow, Interrupter, Trouble, Tx, Value, dialect};
+use crate::engine::{Connection, Dialect, EachRow, Interrupter, Trouble, Tx, Value, dialect};
 
 /// A connection, its prepared statements, and its last failure.
 pub(super) struct PostgresConnection {
@@ -85,6 +85,10 @@ fn only_reads(sql: &str) -> bool {
 }
 
 impl Tx for PostgresConnection {
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
     fn execute(&mut self, sql: &'static str, args: &[Value<'_>]) -> Result<u64> {
         let changed = self.try_execute(sql, args).map_err(|error| self.failed(sql, error))?;
         self.changes += changed;

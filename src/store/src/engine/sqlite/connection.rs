@@ -6,7 +6,7 @@ use hearth_base::{Error, Result};
 
 use super::error::{explain, trouble};
 use super::row::{Argument, SqliteRow};
-use crate::engine::{Connection, EachRow, Interrupter, Trouble, Tx, Value};
+use crate::engine::{Connection, Dialect, EachRow, Interrupter, Trouble, Tx, Value};
 
 /// Prepared statements cached by each connection: enough for all that are used regularly.
 const STATEMENTS_CACHED: usize = 256;
@@ -90,6 +90,10 @@ fn bind(statement: &mut rusqlite::Statement<'_>, args: &[Value<'_>]) -> rusqlite
 }
 
 impl Tx for SqliteConnection {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
     fn execute(&mut self, sql: &'static str, args: &[Value<'_>]) -> Result<u64> {
         let run = || {
             let mut statement = self.inner.prepare_cached(sql)?;
