@@ -61,5 +61,9 @@ async fn the_directory_lists_published_rooms_largest_first() {
     alice.put(&listing, json!({ "visibility": "private" })).await.ok();
     assert_eq!(world.anyone().get(&listing).await.ok()["visibility"], "private");
     assert_eq!(list(&world.anyone().get(v3!("publicRooms")).await.ok()["chunk"]).len(), 1);
+    bob.leaves(&large).await;
+    alice.leaves(&large).await;
+    let shown = world.anyone().get(v3!("publicRooms")).await.ok();
+    assert_eq!((&shown["chunk"], &shown["total_room_count_estimate"]), (&json!([]), &json!(0)), "all have left");
     world.ends().await;
 }

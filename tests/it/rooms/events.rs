@@ -152,6 +152,14 @@ async fn edits_and_reactions_come_with_the_message() {
     assert_eq!(list(&of_type["chunk"]).len(), 1);
     let all = bob.get(v1!("rooms/{}/relations/{}", room, said)).await.ok();
     assert_eq!(list(&all["chunk"]).len(), 2);
+    assert!(all["prev_batch"].is_null(), "the first page");
+    let page = async |query: &[(&str, &str)]| bob.get(v1!("rooms/{}/relations/{}", room, said)).query(query).await.ok();
+    let first = page(&[("limit", "1")]).await;
+    let next = first["next_batch"].as_str().expect("a second page");
+    let second = page(&[("limit", "1"), ("from", next)]).await;
+    assert_eq!(second["prev_batch"], next, "{second}");
+    let back = page(&[("dir", "f"), ("from", second["prev_batch"].as_str().expect("a way back"))]).await;
+    assert_eq!(back["chunk"][0]["event_id"], first["chunk"][0]["event_id"]);
     world.ends().await;
 }
 

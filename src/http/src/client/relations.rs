@@ -40,10 +40,12 @@ macro_rules! question {
 
 /// Builds the response, for the same reason.
 macro_rules! answer {
-    ($endpoint:ident, $found:expr) => {{
+    ($endpoint:ident, $request:ident, $found:expr) => {{
         let Relations { chunk, next, depth } = $found;
         let mut response = $endpoint::v1::Response::new(chunk);
         response.next_batch = next.map(|next| next.to_string());
+        // The place where this page begins; without it, this is the first page.
+        response.prev_batch = $request.from.clone();
         response.recursion_depth = depth.map(Into::into);
         Ok(response)
     }};
@@ -51,12 +53,12 @@ macro_rules! answer {
 
 async fn any(app: App, request: Ruma<of_any::v1::Request>) -> Result<of_any::v1::Response> {
     let question = question!(request, None, None);
-    answer!(of_any, app.domain.rooms.relations(request.user()?, request.room_id.clone(), question).await?)
+    answer!(of_any, request, app.domain.rooms.relations(request.user()?, request.room_id.clone(), question).await?)
 }
 
 async fn relation(app: App, request: Ruma<of_relation::v1::Request>) -> Result<of_relation::v1::Response> {
     let question = question!(request, Some(request.rel_type.to_string()), None);
-    answer!(of_relation, app.domain.rooms.relations(request.user()?, request.room_id.clone(), question).await?)
+    answer!(of_relation, request, app.domain.rooms.relations(request.user()?, request.room_id.clone(), question).await?)
 }
 
 async fn relation_and_type(
@@ -64,5 +66,9 @@ async fn relation_and_type(
     request: Ruma<of_relation_and_type::v1::Request>,
 ) -> Result<of_relation_and_type::v1::Response> {
     let question = question!(request, Some(request.rel_type.to_string()), Some(request.event_type.to_string()));
-    answer!(of_relation_and_type, app.domain.rooms.relations(request.user()?, request.room_id.clone(), question).await?)
+    answer!(
+        of_relation_and_type,
+        request,
+        app.domain.rooms.relations(request.user()?, request.room_id.clone(), question).await?
+    )
 }

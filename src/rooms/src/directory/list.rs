@@ -13,8 +13,7 @@ use ruma::directory::{Filter, PublicRoomsChunk, RoomNetwork, RoomTypeFilter};
 
 use super::card::card;
 use super::page::page;
-use crate::LocalRooms;
-use crate::RoomCore;
+use crate::{LocalRooms, RoomCore, find};
 
 /// Rooms per page when the client sets no limit.
 const PAGE_ROOMS_DEFAULT: u64 = 100;
@@ -66,6 +65,10 @@ fn list(
     let mut cards = Vec::new();
     for sn in listed(tx.tx(), &question.network)? {
         let Some(room) = rooms::by_sn(tx.tx(), sn)? else { continue };
+        // A room that all local users have left cannot be joined through this server.
+        if !find::is_resident(tx.tx(), &room)? {
+            continue;
+        }
         let card = card(core, tx.tx(), &room)?;
         if matches(&card, &question.filter) {
             cards.push(card);
