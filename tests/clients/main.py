@@ -100,8 +100,10 @@ def call(home, method, path, body, *wanted, token=None):
     return [body[key] for key in wanted]
 
 
-def meet(name, folder, authority, pictures):
-    """Goes through all steps with a client; gives what failed, and what the server did not recognize."""
+def meet(name, folder, authority, pictures, every):
+    """Goes through all steps with a client; gives what failed, and what the server did not recognize.
+
+    `pictures` is the folder for a picture of the screen at what fails, or after `every` step."""
     folder.mkdir()
     home, failed = Home(folder / "hearth", authority), []
     wait(home.start())
@@ -111,6 +113,8 @@ def meet(name, folder, authority, pictures):
         for step in Meeting.STEPS:
             try:
                 print(f"  {step.__name__:16} {step(meeting) or 'ok'}", flush=True)
+                if every:
+                    client.picture(pictures / f"{name}-{Meeting.STEPS.index(step) + 1}-{step.__name__}.png")
             except Exception:  # noqa: BLE001 - whatever it is, the next client is tried
                 failed.append(f"{name} {step.__name__}")
                 picture = pictures / f"{name}.png"
@@ -143,11 +147,14 @@ def against_synapse(unrecognized, folder, authority):
 def main():
     words = argparse.ArgumentParser()
     words.add_argument("names", nargs="*", help=f"which clients of {', '.join(CLIENTS)} (all)")
-    names = words.parse_args().names or list(CLIENTS)
+    words.add_argument("--pictures", type=Path, metavar="FOLDER", help="keep a picture of the screen after every step")
+    given = words.parse_args()
+    names = given.names or list(CLIENTS)
     if unknown := set(names) - set(CLIENTS):
         words.error(f"no such client: {', '.join(unknown)}")
     failed, unrecognized = [], set()
-    pictures = Path(tempfile.mkdtemp(prefix="hearth-clients-"))
+    pictures = given.pictures or Path(tempfile.mkdtemp(prefix="hearth-clients-"))
+    pictures.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         authority = Authority(folder)
@@ -156,13 +163,13 @@ def main():
                 print(f"{name}: SKIPPED, needs {', '.join(missing)}", flush=True)
                 continue
             print(name, flush=True)
-            bad, unknown = meet(name, folder / name, authority, pictures)
+            bad, unknown = meet(name, folder / name, authority, pictures, given.pictures)
             failed += bad
             unrecognized |= set(unknown)
         if unrecognized:
             failed += against_synapse(sorted(unrecognized), folder, authority)
     print(f"failed: {', '.join(failed)}" if failed else "all well")
-    if not failed:
+    if not any(pictures.iterdir()):
         pictures.rmdir()
     sys.exit(bool(failed))
 
