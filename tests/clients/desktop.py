@@ -79,6 +79,9 @@ class Desktop:
     def picture(self, file):
         self.screen.picture(file)
 
+    def paints(self, color, _size):
+        return self.screen.paints(color)
+
     def ready(self):
         """Gets to the list of rooms after a start."""
         self.screen.sees("Family")

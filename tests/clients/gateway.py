@@ -25,13 +25,15 @@ class Seen:
 
 
 class Gateway(http.server.ThreadingHTTPServer):
-    """Listens on the loopback address, with TLS if it is given a certificate. `seen` has what was answered, in order."""
+    """Listens on the loopback address, with TLS if it is given a certificate.
+
+    `seen` has what was answered, in order, and `uploads` the answers to uploads of keys."""
 
     daemon_threads = True
 
     def __init__(self, port, behind, certificate=None):
         super().__init__(("127.0.0.1", port), Handler)
-        self.behind, self.seen, self.tls = behind, [], None
+        self.behind, self.seen, self.uploads, self.tls = behind, [], [], None
         if certificate:
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.tls.load_cert_chain(*certificate)
@@ -74,6 +76,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         finally:
             server.close()
         self.server.seen.append(Seen(self.command, self.path, answer.status, body))
+        if answer.status == 200 and self.command == "POST" and self.path.endswith("/keys/upload"):
+            self.server.uploads.append(json.loads(body))
         self.send_response_only(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in OWN:

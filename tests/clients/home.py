@@ -60,7 +60,7 @@ class Peer:
         folder = home.folder / name
         folder.mkdir()
         config = nio.AsyncClientConfig(store_sync_tokens=False, encryption_enabled=True)
-        self.heard_in, self.client = {}, None
+        self.heard_in, self.unread, self.client = {}, [], None
         wait(self._start(home, name, folder, config))
 
     async def _start(self, home, name, folder, config):
@@ -70,6 +70,7 @@ class Peer:
         self.client.load_store()
         self.id = self.client.user_id
         self.client.add_event_callback(self._hear, nio.RoomMessageText)
+        self.client.add_event_callback(self._cannot_read, nio.MegolmEvent)
         await self.client.sync(timeout=0, full_state=True)
         self.task = asyncio.create_task(self._sync())
 
@@ -77,6 +78,7 @@ class Peer:
         while True:
             try:
                 await self.client.sync(timeout=5000)
+                await self._read_again()
                 if self.client.should_upload_keys:
                     await self.client.keys_upload()
                 if self.client.should_query_keys:
@@ -88,6 +90,20 @@ class Peer:
     async def _hear(self, room, event):
         if event.sender != self.id:
             self.heard_in.setdefault(room.room_id, []).append((event.body, event.decrypted))
+
+    async def _cannot_read(self, room, event):
+        self.unread.append((room, event))
+
+    async def _read_again(self):
+        """Reads what came before its key. Some clients send a message and its key at once, and nio tries only once."""
+        waiting, self.unread = self.unread, []
+        for room, event in waiting:
+            try:
+                read = self.client.decrypt_event(event)
+            except nio.EncryptionError:
+                self.unread.append((room, event))
+            else:
+                await self._hear(room, read)
 
     def close(self):
         LOOP.call_soon_threadsafe(self.task.cancel)
@@ -106,12 +122,12 @@ class Peer:
         answer = wait(self.client.room_send(room, "m.room.message", content, ignore_unverified_devices=True))
         assert isinstance(answer, nio.RoomSendResponse), answer
 
-    def sends_picture(self, room, png):
-        """Sends a picture; gives its media ID."""
-        uploaded, _ = wait(self.client.upload(io.BytesIO(png), "image/png", "dot.png", filesize=len(png)))
+    def sends_picture(self, room, png, size):
+        """Sends a picture, whose size is in pixels; gives its media ID."""
+        uploaded, _ = wait(self.client.upload(io.BytesIO(png), "image/png", "paint.png", filesize=len(png)))
         assert isinstance(uploaded, nio.UploadResponse), uploaded
-        info = {"mimetype": "image/png", "size": len(png), "w": 1, "h": 1}
-        content = {"msgtype": "m.image", "body": "dot.png", "url": uploaded.content_uri, "info": info}
+        info = {"mimetype": "image/png", "size": len(png), "w": size[0], "h": size[1]}
+        content = {"msgtype": "m.image", "body": "paint.png", "url": uploaded.content_uri, "info": info}
         answer = wait(self.client.room_send(room, "m.room.message", content))
         assert isinstance(answer, nio.RoomSendResponse), answer
         return uploaded.content_uri.rsplit("/", 1)[1]

@@ -2,12 +2,13 @@
 """Real clients at Hearth, one after the other. tests/clients/run has the words about it."""
 
 import argparse
-import base64
 import http.client
 import json
+import struct
 import sys
 import tempfile
 import traceback
+import zlib
 from pathlib import Path
 
 from desktop import Neochat, Nheko, Quaternion
@@ -19,7 +20,8 @@ from cluster import Authority, Synapse
 CLIENTS = {kind.__name__.lower(): kind for kind in (Nheko, Quaternion, Neochat, Cinny)}
 HISTORY = 20
 BERT = {"username": "bert", "password": PASSWORD, "auth": {"type": "m.login.dummy"}}
-PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+# A color that no client has of its own, and the size of a picture of it.
+PAINT, PAINT_SIZE = (199, 21, 133), (160, 120)
 
 
 class Meeting:
@@ -58,9 +60,10 @@ class Meeting:
         self.talk(self.family, "walnut")
 
     def picture(self):
-        """A picture, which the client fetches to show it."""
-        medium = self.peer.sends_picture(self.family, PNG)
+        """A picture, which the client fetches and shows."""
+        medium = self.peer.sends_picture(self.family, png(PAINT, PAINT_SIZE), PAINT_SIZE)
         until("the client fetches the picture", lambda: self.client.gateway.count("GET", medium))
+        until("the client shows the picture", lambda: self.client.paints(PAINT, PAINT_SIZE))
 
     def server_restart(self):
         wait(self.home.restart())
@@ -78,6 +81,8 @@ class Meeting:
             return "skipped: this client does not encrypt"
         room = self.room("Secret", encrypted=True)
         self.client.opens("Secret", room)
+        # Until then nothing can be encrypted to a device that has just logged in.
+        until("the client has one-time keys", lambda: any(map(has_keys, self.client.gateway.uploads)))
         self.talk(room, "garlic", encrypted=True)
 
     def pages(self):
@@ -85,6 +90,22 @@ class Meeting:
         return self.client.wanders()
 
     STEPS = (login, rooms, messages, picture, server_restart, client_restart, encrypted, pages)
+
+
+def png(color, size):
+    """A picture of one color."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    lines = (b"\0" + bytes(color) * size[0]) * size[1]
+    head = struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+
+
+def has_keys(uploaded):
+    """Whether the answer to an upload of keys counts one-time keys."""
+    return any(uploaded.get("one_time_key_counts", {}).values())
 
 
 def call(home, method, path, body, *wanted, token=None):

@@ -79,6 +79,12 @@ class Screen:
     def picture(self, file):
         subprocess.run(["import", "-window", "root", str(file)], env=self.environment(), check=True)
 
+    def paints(self, color):
+        """Whether an area of a color is on it, not just a few dots."""
+        command = ["import", "-window", "root", "-depth", "8", "rgb:-"]
+        dots = subprocess.run(command, env=self.environment(), check=True, capture_output=True).stdout
+        return dots.count(bytes(color)) > 1000
+
     def words(self, method=METHODS[0]):
         """What can be read, in lines from the top."""
         with tempfile.NamedTemporaryFile(suffix=".png", dir=self.folder) as file:

@@ -118,6 +118,10 @@ class Cinny:
     def shows(self, text, seconds=60):
         wait(self._until(with_value(READ, text), seconds))
 
+    def paints(self, _color, size):
+        """Whether the browser has read the picture."""
+        return wait(self.page.run(f"[...document.querySelectorAll('img')].some(one => one.naturalWidth === {size[0]})"))
+
     def writes(self, text):
         wait(self._writes(text))
 
