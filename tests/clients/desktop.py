@@ -60,13 +60,23 @@ class Desktop:
             self.process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
 
     def stop(self):
-        if self.process and self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGTERM)
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
+        """Ends the program, and waits for all of it: nheko does not start beside an earlier one that still ends."""
+        if not self.process or self.process.poll() is not None:
+            return
+        os.killpg(self.process.pid, signal.SIGTERM)
+        try:
+            until("the program ends", self._is_gone, 20)
+        except AssertionError:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            until("the program is killed", self._is_gone)
+
+    def _is_gone(self):
+        self.process.poll()
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
 
     def restart(self):
         self.stop()
@@ -78,6 +88,12 @@ class Desktop:
 
     def picture(self, file):
         self.screen.picture(file)
+
+    def keeps_output(self, file):
+        """Copies what the program wrote, with how it ended if it did."""
+        shutil.copy(self.folder / "output", file)
+        with open(file, "a", encoding="utf-8") as output:
+            output.write(f"\nexit status: {self.process.poll() if self.process else 'not started'}\n")
 
     def paints(self, color, _size):
         return self.screen.paints(color)

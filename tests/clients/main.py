@@ -140,6 +140,7 @@ def meet(name, folder, authority, pictures, every):
                 failed.append(f"{name} {step.__name__}")
                 picture = pictures / f"{name}.png"
                 client.picture(picture)
+                client.keeps_output(pictures / f"{name}.txt")
                 print(f"  {step.__name__:16} FAILED: {traceback.format_exc(limit=-3)}  see {picture}", flush=True)
                 break
         meeting.peer.close()

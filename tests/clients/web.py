@@ -118,6 +118,9 @@ class Cinny:
     def shows(self, text, seconds=60):
         wait(self._until(with_value(READ, text), seconds))
 
+    def keeps_output(self, _file):
+        """The picture and the reason tell enough of a page."""
+
     def paints(self, _color, size):
         """Whether the browser has read the picture."""
         return wait(self.page.run(f"[...document.querySelectorAll('img')].some(one => one.naturalWidth === {size[0]})"))
