@@ -26,7 +26,7 @@ use hearth_rooms::read::token::Token;
 use hearth_store::engine::Tx;
 use hearth_store::ids::RoomSn;
 use hearth_store::tables::{accounts, devices, to_device};
-use hearth_store::{Lane, WriteTx};
+use hearth_store::{Lane, ReadTx, WriteTx};
 use ruma::api::client::filter::FilterDefinition;
 use ruma::api::client::sync::sync_events::v3::Response;
 use ruma::presence::PresenceState;
@@ -136,8 +136,11 @@ impl Sync {
             }
             let woken = tokio::time::timeout_at(deadline, news.news_after(look.upto)).await;
             has_waited = true;
+            if woken.is_err() {
+                return Box::pin(self.with_key_counts(requester, look.response)).await;
+            }
             // On shutdown the server answers all long polls; the client then asks again, elsewhere or later.
-            if woken.is_err() || self.core.notifier.is_closed() {
+            if self.core.notifier.is_closed() {
                 return Ok(look.response);
             }
             // If the session ends during the wait, the client still gets this response with its token.
@@ -166,7 +169,7 @@ impl Sync {
         let (this, requester, query) = (self.clone(), requester.clone(), query.clone());
         let is_whole = query.since.is_none() || query.full_state;
         let user = requester.user;
-        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+        let read = move |tx: &mut ReadTx<'_>| {
             if has_waited && !still_in(tx.tx(), &requester)? {
                 return Ok(None);
             }
@@ -177,6 +180,18 @@ impl Sync {
             true => self.core.read_much("sync_whole", user, read).await,
             false => self.core.store.read("sync", read).await,
         }
+    }
+
+    /// Reads the key counts again after an idle wait, as neither an upload nor a claim of a key ends the wait. A client that
+    /// gets the counts of the start uploads keys which the server has already, and may then drop the private part of older
+    /// ones that others still claim.
+    async fn with_key_counts(&self, requester: &Requester, mut response: Response) -> Result<Response> {
+        let device = requester.device;
+        let read = move |tx: &mut ReadTx<'_>| {
+            personal::key_counts(device, tx.tx(), &mut response)?;
+            Ok(response)
+        };
+        self.core.store.read("sync_key_counts", read).await
     }
 
     /// Deletes to-device messages up to `since`: the client has this token only if it has received them.

@@ -4,6 +4,7 @@ use hearth_base::{Error, Position, Result};
 use hearth_rooms::RoomCore;
 use hearth_rooms::read::choice::EventChoice;
 use hearth_store::engine::Tx;
+use hearth_store::ids::DeviceSn;
 use hearth_store::tables::account_data::AccountDataRow;
 use hearth_store::tables::one_time_keys;
 use ruma::api::client::sync::sync_events::v3::Response;
@@ -113,11 +114,11 @@ pub(super) fn device_lists(scope: &SyncScope<'_>, tx: &mut dyn Tx, response: &mu
 
 /// Adds one-time key counts and unused fallback key types. Always present, as clients read a missing field as none
 /// left.
-pub(super) fn key_counts(scope: &SyncScope<'_>, tx: &mut dyn Tx, response: &mut Response) -> Result<()> {
-    for (algorithm, count) in one_time_keys::counts(tx, scope.requester.device)? {
+pub(super) fn key_counts(device: DeviceSn, tx: &mut dyn Tx, response: &mut Response) -> Result<()> {
+    for (algorithm, count) in one_time_keys::counts(tx, device)? {
         response.device_one_time_keys_count.insert(algorithm.as_str().into(), UInt::new_saturating(count));
     }
-    let unused = one_time_keys::unused_fallback_types(tx, scope.requester.device)?;
+    let unused = one_time_keys::unused_fallback_types(tx, device)?;
     response.device_unused_fallback_key_types =
         Some(unused.iter().map(|algorithm| algorithm.as_str().into()).collect());
     Ok(())

@@ -31,7 +31,6 @@ use crate::push::counts::CountBudget;
 pub(super) struct SyncScope<'a> {
     pub(super) sync: &'a Sync,
     pub(super) reader: Reader<'a>,
-    pub(super) requester: &'a Requester,
     pub(super) query: &'a SyncQuery,
     /// The client's position; none for an initial sync.
     pub(super) since: Option<Position>,
@@ -79,19 +78,8 @@ pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, quer
     let (reader, since, budget) = (requester.into(), query.since, CountBudget::new());
     let timeline_bytes = TimelineBytes::new();
     let state_bytes = Cell::new(ByteBudget::within(STATE_AT_ONCE_BYTES_MAX));
-    let scope = SyncScope {
-        sync,
-        reader,
-        requester,
-        query,
-        since,
-        upto,
-        ignored,
-        hidden_invites,
-        budget,
-        timeline_bytes,
-        state_bytes,
-    };
+    let scope =
+        SyncScope { sync, reader, query, since, upto, ignored, hidden_invites, budget, timeline_bytes, state_bytes };
     let mut response = Response::new(Token::Sync(upto).to_string());
     let mut data = account_data_news(&scope, tx)?;
     personal::account_data(&scope, data.remove(&WHOLE_ACCOUNT).unwrap_or_default(), &mut response)?;
@@ -105,7 +93,7 @@ pub(super) fn look(sync: &Sync, tx: &mut ReadTx<'_>, requester: &Requester, quer
         || !response.to_device.is_empty()
         || !response.device_lists.is_empty();
     // After `is_news`: every response has key counts, so they are no change.
-    personal::key_counts(&scope, tx, &mut response)?;
+    personal::key_counts(requester.device, tx, &mut response)?;
     let has_received = query.since.map_or(Ok(false), |since| to_device::any_upto(tx, requester.device, since))?;
     let (behind, unsaved) = scope.budget.into_rooms();
     Ok(SyncRead { response, is_news, upto, has_received, behind, unsaved })

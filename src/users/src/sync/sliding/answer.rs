@@ -145,7 +145,7 @@ pub struct ToDeviceAnswer {
 }
 
 /// Device lists and key counts.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct E2eeAnswer {
     /// Users whose devices changed.
     #[serde(skip_serializing_if = "Option::is_none")]

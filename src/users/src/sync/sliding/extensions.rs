@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hearth_base::{Error, Position, Result, limits};
 use hearth_rooms::load::Event;
 use hearth_store::engine::Tx;
-use hearth_store::ids::{EventSn, RoomSn};
+use hearth_store::ids::{DeviceSn, EventSn, RoomSn};
 use hearth_store::tables::account_data::{self, AccountDataRow, WHOLE_ACCOUNT};
 use hearth_store::tables::{one_time_keys, to_device};
 use ruma::api::client::sync::sync_events::v5::response::ThreadSubscriptions;
@@ -116,12 +116,16 @@ fn e2ee(scope: &SlidingScope<'_>, tx: &mut dyn Tx) -> Result<E2eeAnswer> {
         }
         None => None,
     };
-    let device = scope.requester.device;
-    Ok(E2eeAnswer {
-        device_lists,
-        device_one_time_keys_count: one_time_keys::counts(tx, device)?.into_iter().collect(),
-        device_unused_fallback_key_types: one_time_keys::unused_fallback_types(tx, device)?,
-    })
+    let mut answer = E2eeAnswer { device_lists, ..E2eeAnswer::default() };
+    key_counts(tx, scope.requester.device, &mut answer)?;
+    Ok(answer)
+}
+
+/// Sets the one-time key counts and unused fallback key types.
+pub(super) fn key_counts(tx: &mut dyn Tx, device: DeviceSn, answer: &mut E2eeAnswer) -> Result<()> {
+    answer.device_one_time_keys_count = one_time_keys::counts(tx, device)?.into_iter().collect();
+    answer.device_unused_fallback_key_types = one_time_keys::unused_fallback_types(tx, device)?;
+    Ok(())
 }
 
 /// The newest changes of subscriptions to threads; the client pages through the older ones at the companion endpoint. All of

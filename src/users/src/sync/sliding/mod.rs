@@ -84,6 +84,9 @@ impl Sync {
                 if woken.is_ok() && !self.core.notifier.is_closed() {
                     continue;
                 }
+                if woken.is_err() {
+                    Box::pin(self.read_key_counts(requester, &mut read.answer)).await?;
+                }
             }
             self.core.answering.answered(requester.device).await;
             return Box::pin(self.finish(requester, &query, *read)).await;
@@ -115,6 +118,18 @@ impl Sync {
             }
         }
         self.core.read_much("sliding_sync_whole", user, reading(true)).await
+    }
+
+    /// Reads the key counts again after an idle wait, as [`Sync::sync`] does.
+    async fn read_key_counts(&self, requester: &Requester, answer: &mut SlidingAnswer) -> Result<()> {
+        let Some(mut e2ee) = answer.extensions.e2ee.take() else { return Ok(()) };
+        let device = requester.device;
+        let read = move |tx: &mut hearth_store::ReadTx<'_>| {
+            extensions::key_counts(tx.tx(), device, &mut e2ee)?;
+            Ok(e2ee)
+        };
+        answer.extensions.e2ee = Some(self.core.store.read("sliding_sync_key_counts", read).await?);
+        Ok(())
     }
 
     /// Writes bookkeeping that a later request repeats if it fails: reading goes on when the disk is full.
