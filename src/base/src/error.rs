@@ -79,6 +79,8 @@ pub enum Reason {
     /// HTTP 507: the disk is full. Reads continue; writes are refused until there is space.
     OutOfSpace,
     ProfileTooLarge,
+    /// HTTP 400, unlike [`Reason::TooLarge`]: a field of a profile is too large (MSC4426).
+    ProfileFieldTooLarge,
     KeyTooLarge,
     RoomInUse,
     /// `M_RESOURCE_LIMIT_EXCEEDED`: the room exceeds `federation.complexity_limit`.

@@ -105,6 +105,7 @@ pub fn code(reason: Reason) -> (StatusCode, &'static str) {
         R::NotJson => (S::BAD_REQUEST, "M_NOT_JSON"),
         R::NotYetUploaded => (S::GATEWAY_TIMEOUT, "M_NOT_YET_UPLOADED"),
         R::OutOfSpace => (S::INSUFFICIENT_STORAGE, "M_UNKNOWN"),
+        R::ProfileFieldTooLarge => (S::BAD_REQUEST, "M_TOO_LARGE"),
         R::ProfileTooLarge => (S::BAD_REQUEST, "M_PROFILE_TOO_LARGE"),
         R::KeyTooLarge => (S::BAD_REQUEST, "M_KEY_TOO_LARGE"),
         R::RoomInUse => (S::BAD_REQUEST, "M_ROOM_IN_USE"),

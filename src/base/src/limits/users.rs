@@ -111,6 +111,20 @@ pub const SLIDING_USED_MS_ROUNDED: u64 = 24 * 60 * 60 * 1_000;
 pub const THREAD_SUBSCRIPTIONS_PER_USER_MAX: u64 = 20_000;
 /// Changes of thread subscriptions in one response (MSC4308).
 pub const THREAD_SUBSCRIPTIONS_PAGE_MAX: u64 = 500;
+/// Changed fields of a profile that are stored one by one for sliding sync (MSC4262), counting those that were removed.
+pub const PROFILE_CHANGES_PER_USER_MAX: u64 = 256;
+/// Users whose profiles a connection of simplified sliding sync remembers to have sent, and as many that it has yet to send.
+pub const SLIDING_PROFILES_KNOWN_MAX: usize = 4_000;
+/// Members of one room without lazy members whose profiles a connection gets; the others' follow when they are seen.
+pub const SLIDING_PROFILES_PER_ROOM_MAX: usize = 1_000;
+/// Profiles in one response of simplified sliding sync. The others follow with the next one.
+pub const SLIDING_PROFILES_PER_SYNC_MAX: usize = 500;
+/// Profiles in one response of simplified sliding sync, in bytes.
+pub const SLIDING_PROFILES_BYTES_MAX: usize = 512 * 1024;
+/// The text of a user's status (MSC4426).
+pub const STATUS_TEXT_BYTES_MAX: usize = 256;
+/// The emoji of a user's status.
+pub const STATUS_EMOJI_BYTES_MAX: usize = 32;
 /// Lists in one request of simplified sliding sync (MSC4186).
 pub const SLIDING_LISTS_MAX: usize = 100;
 /// Room subscriptions in one request of simplified sliding sync.

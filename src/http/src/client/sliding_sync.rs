@@ -1,6 +1,6 @@
 //! Simplified sliding sync (MSC4186), in the shape that clients speak today.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use hearth_base::limits::TO_DEVICE_PER_SYNC_MAX;
 use hearth_base::{Error, Result};
 use hearth_domain::Requester;
 use hearth_domain::sync::sliding::{
-    Coverage, Extensions, List, ListFilters, Pos, RoomConfig, SlidingQuery, parse_since,
+    Coverage, Extensions, List, ListFilters, Pos, ProfilesQuery, RoomConfig, SlidingQuery, parse_since,
 };
 use http::Method;
 use ruma::OwnedRoomId;
@@ -112,6 +112,15 @@ struct ExtensionsBody {
     typing: Option<CoverageBody>,
     #[serde(rename = "io.element.msc4308.thread_subscriptions")]
     thread_subscriptions: Option<LimitBody>,
+    #[serde(rename = "org.matrix.msc4262.profiles")]
+    profiles: Option<ProfilesBody>,
+}
+
+#[derive(Deserialize)]
+struct ProfilesBody {
+    fields: Option<BTreeSet<String>>,
+    #[serde(flatten)]
+    coverage: CoverageBody,
 }
 
 #[derive(Deserialize)]
@@ -196,6 +205,10 @@ fn read_extensions(body: ExtensionsBody) -> Result<Extensions> {
             .thread_subscriptions
             .filter(|body| body.enabled == Some(true))
             .map(|body| body.limit.unwrap_or(THREAD_SUBSCRIPTIONS_USUAL)),
+        profiles: body.profiles.map_or_else(ProfilesQuery::default, |body| ProfilesQuery {
+            coverage: coverage(Some(body.coverage)),
+            fields: body.fields,
+        }),
     })
 }
 

@@ -32,6 +32,8 @@ pub(crate) const UNSTABLE_FEATURES: &[&str] = &[
     "org.matrix.msc4155",
     // Subscriptions to threads; their extension of sliding sync (MSC4308) comes with them.
     "org.matrix.msc4306",
+    // Profiles by sliding sync. With it, Element X shows and sets the status of users (MSC4426).
+    "org.matrix.msc4262",
     // Suspending and locking, from before 1.18.
     "uk.timedout.msc4323",
     // Threads, part of 1.3: Element iOS looks at the name only.

@@ -30,6 +30,7 @@ pub mod openid;
 pub mod outgoing;
 pub mod pending_redactions;
 pub mod presence_status;
+pub mod profile_changes;
 pub mod profiles;
 pub mod pushers;
 pub mod receipts;
@@ -89,6 +90,7 @@ pub const STATEMENTS: &[&[&str]] = &[
     outgoing::STATEMENTS,
     pending_redactions::STATEMENTS,
     presence_status::STATEMENTS,
+    profile_changes::STATEMENTS,
     profiles::STATEMENTS,
     pushers::STATEMENTS,
     registration_tokens::STATEMENTS,

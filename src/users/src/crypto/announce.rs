@@ -2,7 +2,7 @@
 //! local users, to other servers.
 
 use hearth_base::boxed;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hearth_base::{Error, Result, limits};
@@ -17,6 +17,7 @@ use ruma::api::federation::transactions::edu::{DeviceListUpdateContent, Edu, Sig
 use ruma::{OwnedRoomId, UInt, UserId};
 
 use super::{Crypto, signed};
+use crate::personal::wake_neighbours;
 
 /// What changed for a local user.
 #[derive(Debug, Clone, Copy)]
@@ -163,11 +164,5 @@ fn number(stream: i64) -> UInt {
 pub fn note(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
     let at = tx.position();
     device_lists::set(tx.tx(), user, at)?;
-    let mut concerned = HashSet::from([user]);
-    for room in memberships::joined_rooms(tx.tx(), user)? {
-        concerned.extend(core.locals.get(tx.tx(), room)?.iter());
-    }
-    let (core, concerned) = (Arc::clone(core), concerned.into_iter().collect::<Vec<_>>());
-    tx.after_commit(move || core.notifier.wake(&concerned, at));
-    Ok(())
+    wake_neighbours(core, tx, user, at)
 }

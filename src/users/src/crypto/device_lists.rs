@@ -57,19 +57,30 @@ pub fn for_sync(
             changed.insert(owner);
         }
     }
-    let mut gone = BTreeSet::new();
+    let mut left = BTreeSet::new();
     if after < device_lists::moves_floor(tx)? {
         // The membership changes since `after` are already deleted, so return every user who shares a room.
         users_sharing_rooms(tx, user, &mut changed)?;
     }
     for (room, moves) in moves_by_room(tx, user, after, upto)? {
-        by_moves(tx, user, room, &moves, &mut changed, &mut gone)?;
+        by_moves(tx, user, room, &moves, &mut changed, &mut left)?;
     }
     // Clients always track the devices of their own user.
-    gone.remove(&user);
-    let left = without_shared_room(tx, user, gone)?;
+    left.remove(&user);
+    let left = without_shared_room(tx, user, left)?;
     changed.retain(|changed| !left.contains(changed));
     Ok((names(tx, changed)?, names(tx, left)?))
+}
+
+/// Those who shared a room with `user` at some time in `(after, upto]` and no longer do. Not all of them, if the membership
+/// changes since `after` are already deleted.
+pub(crate) fn gone(tx: &mut dyn Tx, user: UserSn, after: Position, upto: Position) -> Result<BTreeSet<UserSn>> {
+    let (mut came, mut gone) = (BTreeSet::new(), BTreeSet::new());
+    for (room, moves) in moves_by_room(tx, user, after, upto)? {
+        by_moves(tx, user, room, &moves, &mut came, &mut gone)?;
+    }
+    gone.remove(&user);
+    without_shared_room(tx, user, gone)
 }
 
 /// Whether two users are joined to the same room.

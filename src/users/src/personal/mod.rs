@@ -11,6 +11,7 @@ pub mod pushers;
 pub mod tags;
 pub mod threads;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use hearth_base::{Position, Result};
@@ -60,6 +61,7 @@ pub fn forget_user(tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
     tables::filters::erase(tx.tx(), user)?;
     tables::openid::erase(tx.tx(), user)?;
     tables::presence_status::erase(tx.tx(), user)?;
+    tables::profile_changes::erase(tx.tx(), user)?;
     tables::profiles::erase(tx.tx(), user)?;
     tables::pushers::erase(tx.tx(), user)?;
     tables::thread_subscriptions::erase(tx.tx(), user)
@@ -69,4 +71,15 @@ pub fn forget_user(tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
 fn wake(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, user: UserSn, at: Position) {
     let core = core.clone();
     tx.after_commit(move || core.notifier.wake(&[user], at));
+}
+
+/// Wakes the clients of a user, and of all local users who share a room with the user, at `at` when the transaction commits.
+pub(crate) fn wake_neighbours(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, user: UserSn, at: Position) -> Result<()> {
+    let mut concerned = HashSet::from([user]);
+    for room in tables::memberships::joined_rooms(tx.tx(), user)? {
+        concerned.extend(core.locals.get(tx.tx(), room)?.iter());
+    }
+    let (core, concerned) = (Arc::clone(core), concerned.into_iter().collect::<Vec<_>>());
+    tx.after_commit(move || core.notifier.wake(&concerned, at));
+    Ok(())
 }

@@ -4,6 +4,8 @@ use hearth_base::{Error, Reason, Result, error::refuse, limits};
 use hearth_core::canonical;
 use serde_json::Value;
 
+use super::status;
+
 /// A field with its new value; `None` removes it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ProfileField {
@@ -22,6 +24,16 @@ impl ProfileField {
         matches!(name, "displayname" | "avatar_url")
     }
 
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::DisplayName(_) => "displayname",
+            Self::AvatarUrl(_) => "avatar_url",
+            Self::Other(name, _) => name,
+        }
+    }
+
     /// A field to remove.
     ///
     /// Refuses names as [`ProfileField::set`] does.
@@ -32,7 +44,8 @@ impl ProfileField {
     /// A field with its value. For a display name and an avatar, null and the empty string mean none.
     ///
     /// Refuses with `M_KEY_TOO_LARGE` and `M_INVALID_PARAM` invalid names, with `M_INVALID_PARAM` values of the wrong
-    /// type or length, with `M_BAD_JSON` values without a canonical form: other servers read profiles.
+    /// type or length, with `M_TOO_LARGE` a status that is too long, with `M_BAD_JSON` values without a canonical form: other
+    /// servers read profiles.
     pub fn set(name: &str, value: Option<Value>) -> Result<Self> {
         check_name(name)?;
         match name {
@@ -55,6 +68,7 @@ impl ProfileField {
             _ => {
                 let json = value.as_ref().map(Value::to_string);
                 json.map_or(Ok(()), |json| canonical::check(&format!("The profile field `{name}`"), &json))?;
+                value.as_ref().map_or(Ok(()), |value| status::check(name, value))?;
                 Ok(Self::Other(name.to_owned(), value))
             }
         }

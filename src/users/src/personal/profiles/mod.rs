@@ -1,6 +1,7 @@
 //! Profiles of local users (client-server API, "Profiles"). Remote profiles are not stored here.
 
 mod field;
+mod status;
 mod write;
 
 use hearth_base::boxed;
@@ -58,7 +59,8 @@ fn find(tx: &mut dyn Tx, user_id: &UserId) -> Result<ProfileRow> {
     table::get(tx, user)
 }
 
-fn fields(row: ProfileRow) -> Result<Map<String, Value>> {
+/// Returns the fields of a stored profile.
+pub(crate) fn fields(row: ProfileRow) -> Result<Map<String, Value>> {
     let mut fields = more(row.more.as_deref())?;
     for (name, value) in [("displayname", row.displayname), ("avatar_url", row.avatar_url)] {
         if let Some(value) = value {

@@ -1,14 +1,18 @@
 //! Profile changes.
 
+use std::sync::Arc;
+
 use hearth_base::{Reason, Result, error::refuse, limits};
 use hearth_core::Requester;
+use hearth_rooms::RoomCore;
 use hearth_store::WriteTx;
-use hearth_store::engine::Tx;
 use hearth_store::ids::UserSn;
+use hearth_store::tables::profile_changes;
 use hearth_store::tables::profiles::{self as table, ProfileRow};
 use serde_json::Value;
 
 use super::{ProfileField, Profiles, fields, more};
+use crate::personal::wake_neighbours;
 
 impl Profiles {
     /// Sets or removes a field of the requester's profile; `also` runs in the same transaction. The caller updates the
@@ -21,20 +25,26 @@ impl Profiles {
         field: ProfileField,
         also: impl FnOnce(&mut WriteTx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let user = who.user;
+        let (core, user) = (self.core.clone(), who.user);
         let write = move |tx: &mut WriteTx<'_>| {
-            store(tx.tx(), user, field)?;
+            store(&core, tx, user, field)?;
             also(tx)
         };
         self.core.store.write("profile_set", write).await
     }
 }
 
-/// Stores a field. Skips the write if nothing changes.
-fn store(tx: &mut dyn Tx, user: UserSn, field: ProfileField) -> Result<()> {
-    let before = table::get(tx, user)?;
+/// Stores a field, and wakes those who get it by sliding sync. Skips the write if nothing changes.
+fn store(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, user: UserSn, field: ProfileField) -> Result<()> {
+    let (before, name) = (table::get(tx.tx(), user)?, field.name().to_owned());
     let after = apply(before.clone(), field)?;
-    if after == before { Ok(()) } else { table::set(tx, user, &after) }
+    if after == before {
+        return Ok(());
+    }
+    table::set(tx.tx(), user, &after)?;
+    let at = tx.position();
+    profile_changes::set(tx.tx(), user, &name, at)?;
+    wake_neighbours(core, tx, user, at)
 }
 
 /// Applies a field to a profile; refuses a result that is too large.

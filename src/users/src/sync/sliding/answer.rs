@@ -10,7 +10,7 @@ use ruma::events::{
 use ruma::serde::Raw;
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A response.
 #[derive(Debug, Default, Serialize)]
@@ -133,6 +133,9 @@ pub struct ExtensionsAnswer {
     /// Subscriptions to threads; left out when none has changed.
     #[serde(rename = "io.element.msc4308.thread_subscriptions", skip_serializing_if = "ThreadSubscriptions::is_empty")]
     pub thread_subscriptions: ThreadSubscriptions,
+    /// Profiles; left out when there are none.
+    #[serde(rename = "org.matrix.msc4262.profiles", skip_serializing_if = "ProfilesAnswer::is_empty")]
+    pub profiles: ProfilesAnswer,
 }
 
 /// To-device messages.
@@ -172,6 +175,32 @@ pub struct AccountDataAnswer {
     pub global: Vec<Raw<AnyGlobalAccountDataEvent>>,
     /// By room.
     pub rooms: BTreeMap<OwnedRoomId, Vec<Raw<AnyRoomAccountDataEvent>>>,
+}
+
+/// Profiles.
+#[derive(Debug, Default, Serialize)]
+pub struct ProfilesAnswer {
+    /// What changed by user; `null` for users of whom the client is to forget what it has.
+    pub users: BTreeMap<OwnedUserId, Option<ProfileChanges>>,
+}
+
+impl ProfilesAnswer {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+}
+
+/// Changes of a profile.
+#[derive(Debug, Default, Serialize)]
+pub struct ProfileChanges {
+    /// Fields that were set.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub updated: Map<String, Value>,
+    /// Fields that were removed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
 }
 
 /// One event for each room.

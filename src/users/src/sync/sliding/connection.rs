@@ -22,6 +22,7 @@ use hearth_store::{Lane, WriteTx, varint};
 
 use super::query::{Pos, unknown_pos};
 use super::required::RequiredState;
+use super::sent_profiles::SentProfiles;
 use crate::sync::Sync;
 
 /// The client has the room's receipts.
@@ -30,11 +31,15 @@ pub(super) const RECEIPTS: i64 = 1;
 pub(super) const ACCOUNT_DATA: i64 = 2;
 /// The client has the room's typing notifications.
 pub(super) const TYPING: i64 = 4;
+/// The client has the profiles of those whom it sees in the room.
+pub(super) const PROFILES: i64 = 8;
 
 /// As stored: [`Connection::has_account_data`].
 const HAS_ACCOUNT_DATA: i64 = 1;
 /// As stored: [`Connection::has_thread_subscriptions`].
 const HAS_THREAD_SUBSCRIPTIONS: i64 = 2;
+/// As stored: there are [`Connection::profiles`].
+const HAS_PROFILES: i64 = 4;
 
 /// What a connection has been sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,6 +50,8 @@ pub(super) struct Connection {
     pub(super) has_account_data: bool,
     /// Whether the client has its subscriptions to threads.
     pub(super) has_thread_subscriptions: bool,
+    /// Whose profiles the client has; none if it does not want any.
+    pub(super) profiles: Option<SentProfiles>,
 }
 
 /// A room that has been sent.
@@ -56,7 +63,7 @@ pub(super) struct SentRoom {
     pub(super) limit: usize,
     /// The client has this state.
     pub(super) required: Arc<RequiredState>,
-    /// [`RECEIPTS`], [`ACCOUNT_DATA`], [`TYPING`].
+    /// [`RECEIPTS`], [`ACCOUNT_DATA`], [`TYPING`], [`PROFILES`].
     pub(super) parts: i64,
 }
 
@@ -87,7 +94,11 @@ impl Connection {
         let mut out = Vec::with_capacity(written.len() + rooms.len() + 16);
         let account_data = if self.has_account_data { HAS_ACCOUNT_DATA } else { 0 };
         let threads = if self.has_thread_subscriptions { HAS_THREAD_SUBSCRIPTIONS } else { 0 };
-        varint::write(&mut out, account_data | threads);
+        let profiles = if self.profiles.is_some() { HAS_PROFILES } else { 0 };
+        varint::write(&mut out, account_data | threads | profiles);
+        if let Some(profiles) = &self.profiles {
+            profiles.encode(&mut out);
+        }
         varint::write(&mut out, i64::try_from(written.len()).unwrap_or(i64::MAX));
         out.extend_from_slice(&written);
         out.extend_from_slice(&rooms);
@@ -98,6 +109,10 @@ impl Connection {
         let has = varint::read(&mut bytes)?;
         let has_account_data = has & HAS_ACCOUNT_DATA != 0;
         let has_thread_subscriptions = has & HAS_THREAD_SUBSCRIPTIONS != 0;
+        let profiles = match has & HAS_PROFILES {
+            0 => None,
+            _ => Some(SentProfiles::decode(&mut bytes)?),
+        };
         let length = usize::try_from(varint::read(&mut bytes)?).ok()?;
         let (mut written, mut rest) = bytes.split_at_checked(length)?;
         // The first stands for what did not fit: the client gets its state again.
@@ -118,7 +133,7 @@ impl Connection {
             let limit = usize::try_from(limit).ok()?;
             rooms.insert(RoomSn(last), SentRoom { upto, limit, required, parts });
         }
-        Some(Self { rooms, has_account_data, has_thread_subscriptions })
+        Some(Self { rooms, has_account_data, has_thread_subscriptions, profiles })
     }
 }
 
@@ -198,6 +213,8 @@ impl Sync {
 
 #[cfg(test)]
 mod tests {
+    use hearth_store::ids::UserSn;
+
     use super::*;
 
     fn sent(upto: Option<u64>, limit: usize, pairs: &[(&str, &str)]) -> SentRoom {
@@ -216,6 +233,9 @@ mod tests {
                 .rooms
                 .insert(RoomSn(room * 1_000 + 7), sent(upto, 20, &[(kind, ""), ("m.room.member", "$LAZY")]));
         }
+        let (known, due) = ((1..40).map(UserSn), (40..50).map(UserSn));
+        let profiles = SentProfiles { fields: -7, known: known.collect(), due: due.collect() };
+        connection.profiles = Some(profiles);
         let bytes = connection.encode().expect("bytes");
         assert_eq!(Connection::decode(&bytes).expect("a connection"), connection);
         assert!(bytes.len() < 500 * 8, "{} bytes for 500 rooms", bytes.len());

@@ -1,6 +1,6 @@
 //! Extensions: what a client gets besides rooms.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use hearth_base::{Error, Position, Result, limits};
@@ -9,16 +9,18 @@ use hearth_store::engine::Tx;
 use hearth_store::ids::{DeviceSn, EventSn, RoomSn};
 use hearth_store::tables::account_data::{self, AccountDataRow, WHOLE_ACCOUNT};
 use hearth_store::tables::{one_time_keys, to_device};
+use ruma::OwnedRoomId;
 use ruma::api::client::sync::sync_events::v5::response::ThreadSubscriptions;
 use ruma::serde::Raw;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::answer::{
-    AccountDataAnswer, DeviceListsAnswer, E2eeAnswer, EphemeralAnswer, ExtensionsAnswer, ToDeviceAnswer,
+    AccountDataAnswer, DeviceListsAnswer, E2eeAnswer, EphemeralAnswer, ExtensionsAnswer, RoomAnswer, ToDeviceAnswer,
 };
 use super::connection::{ACCOUNT_DATA, Connection, RECEIPTS, TYPING};
 use super::lists::ShownRoom;
+use super::profiles;
 use super::query::Coverage;
 use super::read::SlidingScope;
 use crate::crypto;
@@ -32,6 +34,8 @@ pub(super) struct Rooms<'a> {
     pub(super) shown: &'a [ShownRoom],
     /// The events that the response has of a room, if it is new to the client or has more events than the client had.
     pub(super) anew: &'a HashMap<RoomSn, Vec<Arc<Event>>>,
+    /// What the response has of rooms.
+    pub(super) answers: &'a BTreeMap<OwnedRoomId, RoomAnswer>,
 }
 
 /// Returns the extensions, and whether they have news. Notes in `next` what the client then has.
@@ -70,11 +74,13 @@ pub(super) fn read(
         answer.thread_subscriptions = thread_subscriptions(scope, tx, limit, next)?;
         is_news |= !answer.thread_subscriptions.is_empty();
     }
+    answer.profiles = profiles::read(scope, tx, rooms, next)?;
+    is_news |= !answer.profiles.is_empty();
     Ok((answer, is_news))
 }
 
 /// Whether an extension covers a room of the response.
-fn covers(scope: &SlidingScope<'_>, coverage: &Coverage, room: &ShownRoom) -> bool {
+pub(super) fn covers(scope: &SlidingScope<'_>, coverage: &Coverage, room: &ShownRoom) -> bool {
     let by_list = |wanted: &Vec<String>| {
         let mut names = scope.query.lists.keys().enumerate();
         names

@@ -13,10 +13,12 @@ mod extensions;
 mod facts;
 mod filters;
 mod lists;
+mod profiles;
 mod query;
 mod read;
 mod required;
 mod room;
+mod sent_profiles;
 mod state;
 
 use std::sync::Arc;
@@ -30,7 +32,7 @@ use tokio::time::Instant;
 
 pub use self::answer::SlidingAnswer;
 pub(super) use self::facts::FactsCache;
-pub use self::query::{Coverage, Extensions, List, ListFilters, Pos, RoomConfig, SlidingQuery};
+pub use self::query::{Coverage, Extensions, List, ListFilters, Pos, ProfilesQuery, RoomConfig, SlidingQuery};
 use self::read::SlidingRead;
 use super::{Sync, passed_over, still_in};
 

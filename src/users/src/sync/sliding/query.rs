@@ -1,6 +1,6 @@
 //! A request of simplified sliding sync, parsed and within its limits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use hearth_base::limits::users::{
@@ -140,6 +140,17 @@ pub struct Extensions {
     pub typing: Coverage,
     /// Subscriptions to threads (MSC4308): how many the client wants.
     pub thread_subscriptions: Option<u64>,
+    /// Profiles.
+    pub profiles: ProfilesQuery,
+}
+
+/// Profiles (MSC4262).
+#[derive(Debug, Clone, Default)]
+pub struct ProfilesQuery {
+    /// The rooms in which the client sees users. It gets the changes of all who share a room with the user.
+    pub coverage: Coverage,
+    /// The names of the fields that the client wants; all fields if none.
+    pub fields: Option<BTreeSet<String>>,
 }
 
 impl SlidingQuery {
@@ -148,6 +159,7 @@ impl SlidingQuery {
         at_most(self.lists.len(), SLIDING_LISTS_MAX, "lists")?;
         at_most(self.subscriptions.len(), SLIDING_SUBSCRIPTIONS_MAX, "room_subscriptions")?;
         at_most(self.conn_id.len(), SLIDING_NAME_BYTES_MAX, "conn_id")?;
+        at_most(self.extensions.profiles.fields.as_ref().map_or(0, BTreeSet::len), SLIDING_ITEMS_MAX, "fields")?;
         for (name, list) in &self.lists {
             at_most(name.len(), SLIDING_NAME_BYTES_MAX, "a list's name")?;
             at_most(list.ranges.as_ref().map_or(0, Vec::len), SLIDING_ITEMS_MAX, "ranges")?;

@@ -163,7 +163,7 @@ fn collect(
         }
         next.rooms.insert(room.row.room, outcome.sent);
     }
-    let rooms = extensions::Rooms { shown, anew: &anew };
+    let rooms = extensions::Rooms { shown, anew: &anew, answers: &answer.rooms };
     let (found, has_news) = extensions::read(scope, tx, &rooms, &mut data, &mut next)?;
     answer.extensions = found;
     forget_most(shown, &mut next);
