@@ -16,7 +16,7 @@ const UNSTABLE: &str = "/_matrix/client/unstable/org.matrix.msc4140/delayed_even
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_waits_is_sent_once_however_often_the_server_dies() {
     let mut process = Process::new();
-    process.start().await;
+    process.first_start().await;
     let random = SeededRandom::new(20_261_122);
     let alice = Person::registers(process.client(), "alice").await;
     let room = alice.creates_room().await;

@@ -217,7 +217,7 @@ async fn torment(process: &mut Process, random: &SeededRandom) -> Vec<Duration> 
 async fn what_was_acknowledged_survives_any_number_of_kills() {
     let began = Instant::now();
     let mut process = Process::new();
-    process.start().await;
+    process.first_start().await;
     let cast = Cast::new(&process).await;
     let (stop, stop_reading) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
     let random = SeededRandom::new(SEED);

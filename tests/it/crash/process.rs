@@ -14,6 +14,8 @@ use crate::harness::Client;
 
 /// Timeout for a start.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A part of what the server prints on its first start.
+const FIRST_START: &str = "with this token";
 
 /// One data folder, and the server process on it if it runs.
 pub(super) struct Process {
@@ -70,10 +72,25 @@ impl Process {
 
     /// Asserts that no run logged an error or a panic.
     pub(super) fn nothing_was_logged(&self) {
-        let log = std::fs::read_to_string(self.folder.path().join("log")).expect("the log is text");
+        let log = self.logged();
         let bad: Vec<_> = log.lines().filter(|line| line.contains("ERROR") || line.contains("panicked")).collect();
         assert!(bad.is_empty(), "{}", bad.join("\n"));
-        assert!(log.contains("with this token"), "the log is empty, even of what the first start says");
+        assert!(log.contains(FIRST_START), "the log is empty, even of what the first start says");
+    }
+
+    fn logged(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).expect("the log is text")
+    }
+
+    /// Starts the server for the first time, and waits until it has said so: it answers before that, and with the first account
+    /// there would be nothing to say.
+    pub(super) async fn first_start(&mut self) {
+        self.start().await;
+        let began = Instant::now();
+        while !self.logged().contains(FIRST_START) {
+            assert!(began.elapsed() < PATIENCE, "the server does not say how the first account is made");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// Starts the server; returns the time until it answered.

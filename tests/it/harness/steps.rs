@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// Writes that belong to no action: background work, and what other servers send.
-const OTHERS: &[&str] = &["outbox_", "receive_", "last_seen", "inbox_", "presence", "typing"];
+const OTHERS: &[&str] = &["outbox_", "receive_", "last_seen", "inbox_", "presence", "search_", "typing"];
 
 /// Counts the steps of one server, and stops it before one of them.
 #[derive(Debug, Default)]
