@@ -44,12 +44,12 @@ async fn notifications_survive_kills() {
             gateway.sees(|gateway| gateway.taken().len() > before).await;
             process.kill();
             process.start().await;
-            // What was sent again is recorded before the next kill.
-            tokio::time::sleep(Duration::from_secs(3)).await;
+            // What was sent again is recorded before the next kill, which the next new notification would allow otherwise.
+            gateway.sees(|gateway| all_have(gateway, number + 1)).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
-    let all = |gateway: &Gateway| (0..PUSHERS).all(|key| counts(gateway, key).len() == MESSAGES);
-    gateway.sees(all).await;
+    gateway.sees(|gateway| all_have(gateway, MESSAGES)).await;
     for key in 0..PUSHERS {
         let counts = counts(&gateway, key);
         assert!(counts.values().all(|times| *times <= 2), "more than once again: {counts:?}");
@@ -104,6 +104,11 @@ async fn a_crash_amid_repeated_notifications_makes_no_third() {
 }
 
 /// How often each message was taken for a pushkey.
+/// Whether each pusher has had so many messages, however often.
+fn all_have(gateway: &Gateway, messages: usize) -> bool {
+    (0..PUSHERS).all(|key| counts(gateway, key).len() == messages)
+}
+
 fn counts(gateway: &Gateway, key: usize) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for body in gateway.bodies(&format!("key{key}")) {
