@@ -93,7 +93,10 @@ pub(super) fn effects_run_after_the_commit_and_in_order(bed: &Bed) {
     answers.into_iter().for_each(|answer| wait(answer).unwrap());
     let seen: Vec<_> = sees.into_iter().collect();
     // Effects must have updated caches before a reader can see the position of the change.
-    assert_eq!(seen, [(1, true, Some(3)), (2, true, Some(3)), (3, true, Some(3))]);
+    let order: Vec<_> = seen.iter().map(|(number, before, _)| (*number, *before)).collect();
+    assert_eq!(order, [(1, true), (2, true), (3, true)]);
+    // All three are mostly one batch; a busy machine may end it earlier.
+    assert!(seen.iter().all(|(number, _, count)| count.is_some_and(|count| count as u64 >= *number)), "{seen:?}");
 }
 
 pub(super) fn positions_are_published_before_any_user_is_woken(bed: &Bed) {
