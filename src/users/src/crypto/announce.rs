@@ -5,19 +5,19 @@ use hearth_base::boxed;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use hearth_base::{Error, Result, limits};
+use hearth_base::{Result, limits};
 use hearth_rooms::RoomCore;
 use hearth_rooms::servers;
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::cross_signing::{self, KeyKind};
-use hearth_store::tables::{device_keys, device_lists, devices, memberships, remote_devices, rooms, users};
+use hearth_store::tables::{device_keys, device_lists, devices, memberships, remote_devices, rooms};
 use ruma::api::federation::transactions::edu::{DeviceListUpdateContent, Edu, SigningKeyUpdateContent};
 use ruma::{OwnedRoomId, UInt, UserId};
 
 use super::{Crypto, signed};
-use crate::personal::wake_neighbours;
+use crate::personal::{user_id, wake_neighbours};
 
 /// What changed for a local user.
 #[derive(Debug, Clone, Copy)]
@@ -33,8 +33,7 @@ pub enum Changed<'a> {
 /// Announces a change for a local user.
 pub fn announce(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, user: UserSn, changed: Changed<'_>) -> Result<()> {
     note(core, tx, user)?;
-    let id = users::name(tx.tx(), user)?.ok_or_else(|| Error::broken(format!("user {} has no name", user.0)))?;
-    let id = UserId::parse(id).map_err(|error| Error::fault("reading a stored user id", error))?;
+    let id = user_id(tx.tx(), user)?;
     let mut servers = BTreeSet::new();
     for room in memberships::joined_rooms(tx.tx(), user)? {
         servers.extend(servers::of(core, tx.tx(), room)?.iter().cloned());
@@ -87,8 +86,7 @@ impl Crypto {
 /// Updates with the current state of each device that has keys. They have no `prev_id`, so one update already makes a
 /// server fetch the whole list; the newest few are enough.
 fn current_updates(core: &RoomCore, tx: &mut dyn Tx, user: UserSn) -> Result<Vec<Edu>> {
-    let id = users::name(tx, user)?.ok_or_else(|| Error::broken(format!("user {} has no name", user.0)))?;
-    let id = UserId::parse(id).map_err(|error| Error::fault("reading a stored user id", error))?;
+    let id = user_id(tx, user)?;
     let stream = remote_devices::stream(tx, user)?.unwrap_or_default();
     let signatures = device_keys::signatures(tx, user, user)?;
     let mut updates = Vec::new();

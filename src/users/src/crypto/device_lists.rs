@@ -9,17 +9,18 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use hearth_base::limits::users::{ASKED_ONE_BY_ONE_MAX, DEVICE_LISTS_FORGOTTEN_AT_ONCE_MAX};
-use hearth_base::{Error, Position, Result, limits};
+use hearth_base::{Position, Result, limits};
 use hearth_core::Requester;
 use hearth_rooms::RoomCore;
 use hearth_store::engine::Tx;
 use hearth_store::ids::{RoomSn, UserSn};
+use hearth_store::tables::device_lists;
 use hearth_store::tables::memberships::{self, Membership};
-use hearth_store::tables::{device_lists, users};
 use hearth_store::{Lane, WriteTx};
-use ruma::{OwnedUserId, UserId};
+use ruma::OwnedUserId;
 
 use super::Crypto;
+use crate::personal::user_id;
 
 /// A member's membership change in a window of the stream.
 #[derive(Debug, Clone, Copy)]
@@ -173,12 +174,7 @@ fn without_shared_room(tx: &mut dyn Tx, user: UserSn, candidates: BTreeSet<UserS
 }
 
 fn names(tx: &mut dyn Tx, sns: BTreeSet<UserSn>) -> Result<Vec<OwnedUserId>> {
-    let mut found = Vec::with_capacity(sns.len());
-    for sn in sns {
-        let name = users::name(tx, sn)?.ok_or_else(|| Error::broken(format!("user {} has no name", sn.0)))?;
-        found.push(UserId::parse(name).map_err(|error| Error::fault("reading a stored user id", error))?);
-    }
-    Ok(found)
+    sns.into_iter().map(|sn| user_id(tx, sn)).collect()
 }
 
 impl Crypto {

@@ -14,11 +14,13 @@ pub mod threads;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use hearth_base::{Position, Result};
+use hearth_base::{Error, Position, Result};
 use hearth_rooms::RoomCore;
 use hearth_store::WriteTx;
+use hearth_store::engine::Tx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables;
+use ruma::{OwnedUserId, UserId};
 
 /// The personal data use cases, by kind.
 #[derive(Debug)]
@@ -71,6 +73,12 @@ pub fn forget_user(tx: &mut WriteTx<'_>, user: UserSn) -> Result<()> {
 fn wake(core: &Arc<RoomCore>, tx: &mut WriteTx<'_>, user: UserSn, at: Position) {
     let core = core.clone();
     tx.after_commit(move || core.notifier.wake(&[user], at));
+}
+
+/// Returns the id of a stored user.
+pub(crate) fn user_id(tx: &mut dyn Tx, user: UserSn) -> Result<OwnedUserId> {
+    let id = tables::users::name(tx, user)?.ok_or_else(|| Error::broken(format!("user {} has no name", user.0)))?;
+    UserId::parse(id).map_err(|error| Error::fault("reading a stored user id", error))
 }
 
 /// Wakes the clients of a user, and of all local users who share a room with the user, at `at` when the transaction commits.

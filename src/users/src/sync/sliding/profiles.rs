@@ -10,13 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use hearth_base::limits::users::{
     SLIDING_PROFILES_BYTES_MAX, SLIDING_PROFILES_PER_ROOM_MAX, SLIDING_PROFILES_PER_SYNC_MAX,
 };
-use hearth_base::{Error, Position, Result};
+use hearth_base::{Position, Result};
 use hearth_rooms::read::heroes;
 use hearth_store::engine::Tx;
 use hearth_store::hash64;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::{memberships, profile_changes, profiles as table, rooms as rooms_table, users};
-use ruma::{OwnedUserId, UserId};
 use serde_json::{Map, Value};
 
 use super::answer::{ProfileChanges, ProfilesAnswer, RoomAnswer};
@@ -27,7 +26,7 @@ use super::query::ProfilesQuery;
 use super::read::SlidingScope;
 use super::sent_profiles::SentProfiles;
 use crate::crypto::device_lists;
-use crate::personal::profiles;
+use crate::personal::{profiles, user_id};
 
 /// Profiles for one response.
 struct Collector<'a, 'b> {
@@ -114,9 +113,9 @@ impl Collector<'_, '_> {
                 self.state.forget(user);
                 self.state.want(user);
                 self.anew.insert(user);
-                self.answer.users.insert(name(tx, user)?, None);
+                self.answer.users.insert(user_id(tx, user)?, None);
             } else {
-                self.answer.users.insert(name(tx, user)?, Some(changes));
+                self.answer.users.insert(user_id(tx, user)?, Some(changes));
             }
         }
         Ok(())
@@ -126,7 +125,7 @@ impl Collector<'_, '_> {
     fn gone(&mut self, tx: &mut dyn Tx, from: Position) -> Result<()> {
         for user in device_lists::gone(tx, self.scope.reader.user, from, self.scope.upto)? {
             if self.state.forget(user) {
-                self.answer.users.insert(name(tx, user)?, None);
+                self.answer.users.insert(user_id(tx, user)?, None);
             }
         }
         Ok(())
@@ -188,7 +187,7 @@ impl Collector<'_, '_> {
                 }
                 self.state.known.insert(user);
                 let changes = ProfileChanges { updated, removed: Vec::new() };
-                self.answer.users.insert(name(tx, user)?, Some(changes));
+                self.answer.users.insert(user_id(tx, user)?, Some(changes));
             }
             self.state.due.remove(&user);
         }
@@ -233,9 +232,4 @@ fn add_seen(answer: &RoomAnswer, ids: &mut BTreeSet<String>) {
 
 fn text(field: serde_json::Result<Option<String>>) -> Option<String> {
     field.ok().flatten()
-}
-
-fn name(tx: &mut dyn Tx, user: UserSn) -> Result<OwnedUserId> {
-    let name = users::name(tx, user)?.ok_or_else(|| Error::broken(format!("user {} has no name", user.0)))?;
-    UserId::parse(name).map_err(|error| Error::fault("reading a stored user id", error))
 }
