@@ -269,9 +269,10 @@ impl Inner {
     /// log.
     fn end(&self) {
         let mut threads = self.threads.lock();
-        self.shared.stopping.store(true, Ordering::Relaxed);
-        // Dropped, not run: their callers get an error at once.
+        // Before running reads end, or a reader that is free by that takes a read that waits. Those are dropped, not run:
+        // their callers get an error at once.
         drop(self.shared.reads.close());
+        self.shared.stopping.store(true, Ordering::Relaxed);
         if !self.end_readers(threads.readers.drain(..).collect()) {
             tracing::warn!("A read did not end in time. The next start recovers the database.");
             self.shared.graceful.store(false, Ordering::Release);
