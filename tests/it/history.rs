@@ -186,6 +186,16 @@ async fn tell(world: &World, number: usize, row: &(&str, &[When], &[When]), goin
             found(reader, &room, &story).await.into_iter().filter(|when| !allowed.contains(when)).collect();
         assert_eq!(leaked, [], "{case}: {} finds this by /search", reader.id);
     }
+    if going == Going::Forget {
+        // Now the room lets both in, and neither the stay of the one nor their invite counts for earlier messages.
+        alice
+            .sets("m.room.history_visibility", "", json!({ "history_visibility": "world_readable" }))
+            .in_room(&room)
+            .await;
+        for reader in [&bob, &eve] {
+            check(reader, &room, &story, outside, &format!("{case}, open to the world, {}", reader.id)).await;
+        }
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hearth_base::{Error, Result};
 use hearth_store::engine::Tx;
 use hearth_store::tables::rooms::{self, Room};
-use hearth_store::tables::{memberships, state, state_keys};
+use hearth_store::tables::{state, state_keys};
 use ruma::RoomId;
 
 use super::history::History;
@@ -33,11 +33,8 @@ pub fn open<'a>(core: &'a RoomCore, tx: &mut dyn Tx, room_id: &RoomId, reader: R
     let refused =
         || Error::forbidden(format!("You are not in {room_id}, and it is not open to the world: join it first."));
     let room = rooms::by_id(tx, room_id.as_str())?.ok_or_else(refused)?;
-    let membership = memberships::get(tx, room.sn, reader.user)?;
-    let forgotten = membership.is_some_and(|row| row.forgotten);
-    let viewer = Viewer::of_member(core, tx, room.sn, reader, membership.filter(|row| !row.forgotten))?;
-    let was_in_it = viewer.departure().is_some() && !forgotten;
-    if !viewer.is_joined() && !was_in_it && !is_world_readable(core, tx, &room)? {
+    let viewer = Viewer::new(core, tx, room.sn, reader)?;
+    if !viewer.is_joined() && viewer.departure().is_none() && !is_world_readable(core, tx, &room)? {
         return Err(refused());
     }
     let ignored = ignored::by(tx, reader.user)?;

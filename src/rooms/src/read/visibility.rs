@@ -35,6 +35,8 @@ pub struct Viewer<'a> {
     departed: Option<Departure>,
     /// For a member: the place from which on the history has always been open.
     sees_from: i64,
+    /// The user has forgotten the room: what they once might see as a member no longer counts.
+    forgot: bool,
     keys: Option<Keys>,
     visibilities: HashMap<Option<SnapshotSn>, HistoryVisibility>,
     ignored: Option<Arc<HashSet<UserSn>>>,
@@ -64,13 +66,15 @@ struct Keys {
 }
 
 impl<'a> Viewer<'a> {
-    /// Opens the view of `reader` on a room. Costs two small queries for a member.
+    /// Opens the view of `reader` on a room. Costs two small queries for a member. A user who has forgotten the room
+    /// sees what one who never was in it sees (client-server API, "Leaving rooms").
     pub fn new(core: &'a RoomCore, tx: &mut dyn Tx, room: RoomSn, reader: Reader<'a>) -> Result<Self> {
         let membership = memberships::get(tx, room, reader.user)?;
-        Self::of_member(core, tx, room, reader, membership)
+        let forgot = membership.is_some_and(|row| row.forgotten);
+        Ok(Self { forgot, ..Self::of_member(core, tx, room, reader, membership.filter(|_| !forgot))? })
     }
 
-    /// As [`Viewer::new`], for a caller that has loaded the membership.
+    /// The view of a user with a membership that the caller has loaded, and whether it is forgotten or not.
     pub fn of_member(
         core: &'a RoomCore,
         tx: &mut dyn Tx,
@@ -85,6 +89,7 @@ impl<'a> Viewer<'a> {
             membership,
             departed: None,
             sees_from: i64::MAX,
+            forgot: false,
             keys: None,
             visibilities: HashMap::new(),
             ignored: None,
@@ -172,6 +177,9 @@ impl<'a> Viewer<'a> {
         if event.pdu.is_state(&TimelineEventType::RoomHistoryVisibility, "") {
             // A change of the rule is visible to those whom the old or the new rule allows.
             history = history.max(History::of(&event.pdu));
+        }
+        if self.forgot {
+            return Ok(history.allows(None, false));
         }
         let mut then = before.membership;
         if let Some(after) = self.own_membership(event) {
