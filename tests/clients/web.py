@@ -16,7 +16,8 @@ from home import until, wait
 
 DIST = os.environ.get("CINNY_DIST", "")
 NEEDED = {"chromium": "chromium", "certutil": "libnss3-tools"}
-READ = "document.body.innerText.includes({})"
+# Between two pages there is no body.
+READ = "document.body?.innerText.includes({}) ?? false"
 FILL = """(([name, text]) => { const field = document.querySelector(`input[name=${name}]`);
     Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(field, text);
     field.dispatchEvent(new Event('input', { bubbles: true })) })({})"""
@@ -95,7 +96,7 @@ class Cinny:
             if await self.page.run(expression):
                 return
             await asyncio.sleep(0.2)
-        read = await self.page.run("document.body.innerText")
+        read = await self.page.run("document.body?.innerText ?? ''")
         raise AssertionError(f"not within {seconds} s: {expression}; but: {read[:600]!r}")
 
     def log_in(self, user, password):
