@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hearth_base::limits::core::ANSWERING_HELD_MAX;
-use hearth_store::ids::DeviceSn;
+pub use hearth_store::ids::DeviceSn;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};

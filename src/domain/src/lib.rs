@@ -12,7 +12,7 @@ pub mod rtc;
 mod tests;
 mod upkeep;
 
-pub use hearth_core::{Requester, ports, rates, server_name, turns};
+pub use hearth_core::{Requester, answering, ports, rates, server_name, turns};
 pub use hearth_federation as federation;
 pub use hearth_rooms as rooms;
 pub use hearth_rooms::RoomCore;

@@ -51,7 +51,6 @@ impl Actions {
             let later = Later { room_id, kind, state_key: None, content, delay, txn: Some(txn), timestamp_ms };
             return self.schedule(who, later).await;
         }
-        let _answering = self.core.answering.begin(who.device);
         let event_id = self.parts.rooms.send(who, message).await?;
         self.parts.presence.active(who.user).await;
         Ok(Sent::Now(event_id))
@@ -77,7 +76,6 @@ impl Actions {
                 Later { room_id, kind, state_key: None, content, delay, txn: Some(txn), timestamp_ms: None::<Millis> };
             return self.schedule(who, later).await;
         }
-        let _answering = self.core.answering.begin(who.device);
         let event_id = self.parts.rooms.redact(who, room_id, target, txn, reason).await?;
         self.parts.presence.active(who.user).await;
         Ok(Sent::Now(event_id))

@@ -16,8 +16,8 @@ use crate::route::{Endpoint, Ruma};
 /// The endpoints of this file.
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        Endpoint::new(send).rate(Rate::Message).guests().appservices(),
-        Endpoint::new(redact).rate(Rate::Message).suspended().appservices(),
+        Endpoint::new(send).rate(Rate::Message).guests().appservices().precedes_sync(),
+        Endpoint::new(redact).rate(Rate::Message).suspended().appservices().precedes_sync(),
     ]
 }
 

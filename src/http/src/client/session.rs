@@ -12,8 +12,10 @@ use crate::route::{Endpoint, Ruma};
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new(refresh),
-        Endpoint::new(log_out).all_but_locked().locked(),
-        Endpoint::new(log_out_everywhere).all_but_locked().locked(),
+        // Logout ends a pending `/sync` of the device, but only after this response: some clients report an error if the
+        // sync ends first.
+        Endpoint::new(log_out).all_but_locked().locked().precedes_sync(),
+        Endpoint::new(log_out_everywhere).all_but_locked().locked().precedes_sync(),
     ]
 }
 
@@ -26,15 +28,11 @@ async fn refresh(app: App, request: Ruma<refresh_token::v3::Request>) -> Result<
 }
 
 async fn log_out(app: App, request: Ruma<logout::v3::Request>) -> Result<logout::v3::Response> {
-    // Logout ends a pending `/sync` of the device, but only after this response: some clients report an error if the
-    // sync ends first.
-    let _answering = app.domain.core.answering.begin(request.user()?.device);
     app.domain.actions.log_out(request.user()?).await?;
     Ok(logout::v3::Response::new())
 }
 
 async fn log_out_everywhere(app: App, request: Ruma<logout_all::v3::Request>) -> Result<logout_all::v3::Response> {
-    let _answering = app.domain.core.answering.begin(request.user()?.device);
     app.domain.actions.log_out_everywhere(request.user()?).await?;
     Ok(logout_all::v3::Response::new())
 }

@@ -21,7 +21,7 @@ const KEYLESS: &[&str] = &[
 
 /// The endpoints of this file.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    vec![Endpoint::new(set).also_at(KEYLESS).rate(Rate::Message).guests().appservices()]
+    vec![Endpoint::new(set).also_at(KEYLESS).rate(Rate::Message).guests().appservices().precedes_sync()]
 }
 
 async fn set(app: App, request: Ruma<send_state_event::v3::Request>) -> Result<Json<SentOrDelayed>> {

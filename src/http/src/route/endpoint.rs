@@ -27,6 +27,7 @@ pub struct Endpoint {
     pub(super) callers: Callers,
     pub(super) uia: bool,
     pub(super) is_page: bool,
+    pub(super) precedes_sync: bool,
     pub(super) handler: Handler,
 }
 
@@ -122,6 +123,7 @@ impl Endpoint {
             callers,
             uia: false,
             is_page: false,
+            precedes_sync: false,
             handler,
         }
     }
@@ -192,6 +194,12 @@ impl Endpoint {
     #[must_use]
     pub fn page(self) -> Self {
         Self { is_page: true, ..self }
+    }
+
+    /// Holds back what a sync tells the same device until the response is sent (see `hearth_core::answering`).
+    #[must_use]
+    pub fn precedes_sync(self) -> Self {
+        Self { precedes_sync: true, ..self }
     }
 
     /// Permits guests.

@@ -8,7 +8,7 @@ use axum::extract::{RawPathParams, Request};
 use axum::response::Response;
 use bytes::Bytes;
 use hearth_base::{Error, Reason, Result, limits};
-use hearth_domain::Requester;
+use hearth_domain::{Requester, answering};
 use http::{Version, header};
 
 use super::bodies::BodyShare;
@@ -35,8 +35,22 @@ pub(super) fn serve(
     async move {
         // The share of the memory for bodies is held until the request is answered: the handler has the body that long.
         let (call, stream, _share) = prepared.await?;
-        (endpoint.handler)(app, *call, stream).await
+        match call.requester.as_ref().filter(|_| endpoint.precedes_sync).map(|requester| requester.device) {
+            None => (endpoint.handler)(app, *call, stream).await,
+            Some(device) => {
+                let answering = app.domain.core.answering.begin(device);
+                (endpoint.handler)(app, *call, stream).await.map(|response| until_sent(response, answering))
+            }
+        }
     }
+}
+
+/// Ends the wait of the device's syncs when the response is written: hyper drops the extensions with the head. Ended by the
+/// handler, it is over before the response is serialized and its connection has its turn, which may be milliseconds later
+/// than the sync's on a busy machine.
+fn until_sent(mut response: Response, answering: answering::Request) -> Response {
+    response.extensions_mut().insert(Arc::new(answering));
+    response
 }
 
 /// The checks before the handler.
@@ -149,4 +163,25 @@ async fn take_body(
     let (raw, share) = app.bodies.servers.read(client, body, bytes_max).await?;
     let asker = claim.prove(app, parts, &raw, client, endpoint.rate).await?;
     Ok((raw, Some(asker), Some(share)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sync_waits_until_the_response_is_sent() {
+        let requests = Arc::<answering::Answering>::default();
+        let response = until_sent(Response::default(), requests.begin(answering::DeviceSn(1)));
+        let sync = requests.answered(answering::DeviceSn(1));
+        tokio::pin!(sync);
+        let early = tokio::time::timeout(Duration::from_millis(20), &mut sync).await;
+        assert!(early.is_err(), "the response is not sent yet");
+        drop(response);
+        let ended = tokio::time::Instant::now();
+        sync.await;
+        assert!(ended.elapsed() < Duration::from_millis(20));
+    }
 }

@@ -16,7 +16,7 @@ const HEAD: &str = "\
 # body: bytes read before the handler runs; `streamed` to disk within [media] upload_bytes_max
 # may call, beside ordinary users: guests, suspended and locked users, application services
 # notes: uia, user-interactive authentication; parts, the depth of JSON is bounded for each part of the body;
-#        page, a web page that answers refusals with a page
+#        page, a web page that answers refusals with a page; before sync, the device's sync waits until this is answered
 
 ";
 
@@ -97,5 +97,6 @@ fn notes(endpoint: &Endpoint) -> String {
     let uia = endpoint.uia.then_some("uia");
     let page = endpoint.is_page.then_some("page");
     let parts = (endpoint.depth == Depth::Parts).then_some("parts");
-    uia.into_iter().chain(page).chain(parts).collect::<Vec<_>>().join(" ")
+    let sync = endpoint.precedes_sync.then_some("before sync");
+    uia.into_iter().chain(page).chain(parts).chain(sync).collect::<Vec<_>>().join(" ")
 }
