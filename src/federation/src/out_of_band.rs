@@ -9,6 +9,7 @@ use std::sync::Arc;
 use hearth_base::{Error, Reason, Result, error::refuse};
 use hearth_rooms::RoomCore;
 use hearth_rooms::event::Authored;
+use hearth_rooms::user_memberships::UserMemberships;
 use hearth_store::WriteTx;
 use hearth_store::engine::Tx;
 use hearth_store::ids::{EventSn, RoomSn};
@@ -88,6 +89,7 @@ pub fn stand(
         forgotten: false,
     };
     memberships::set(tx.tx(), &row, stripped)?;
+    UserMemberships::change(core, tx, user, at);
     let core = core.clone();
     tx.after_commit(move || core.notifier.wake(&[user], at));
     Ok(())

@@ -16,6 +16,7 @@ use super::load::Event;
 use super::state::snapshot::Changes;
 use super::{delayed, gaps, redaction, stripped, upgrade};
 use crate::RoomCore;
+use crate::user_memberships::UserMemberships;
 
 /// Applies the effects of an event, within the transaction that stored it. `changes` are the resulting changes of the
 /// current state: mostly the event itself, if it is a state event; after a state resolution also other events, or
@@ -97,6 +98,9 @@ pub fn change_membership(
     };
     let comes_in = local && membership == Membership::Join && !is_joined(tx.tx(), room, user)?;
     memberships::set(tx.tx(), &row, stripped.as_deref())?;
+    if local {
+        UserMemberships::change(core, tx, user, at);
+    }
     core.locals.forget(room.sn);
     if comes_in {
         upgrade::follow::joined(core, tx, room, user)?;
@@ -110,7 +114,7 @@ fn is_joined(tx: &mut dyn Tx, room: &Room, user: UserSn) -> Result<bool> {
 
 /// Ends the membership of a user who has no member event in the state any more.
 pub fn end_membership(
-    core: &RoomCore,
+    core: &Arc<RoomCore>,
     tx: &mut WriteTx<'_>,
     room: &Room,
     key: KeySn,
@@ -120,6 +124,9 @@ pub fn end_membership(
     let Some(user) = users::find(tx.tx(), &user_id)? else { return Ok(None) };
     let Some(row) = memberships::get(tx.tx(), room.sn, user)? else { return Ok(None) };
     memberships::set(tx.tx(), &MembershipRow { membership: Membership::Leave, position: at, since: at, ..row }, None)?;
+    if row.local {
+        UserMemberships::change(core, tx, user, at);
+    }
     core.locals.forget(room.sn);
     Ok(Some((user, row.local)))
 }

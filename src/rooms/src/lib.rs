@@ -45,6 +45,7 @@ pub mod testing;
 mod tests;
 mod txn;
 mod upgrade;
+pub mod user_memberships;
 mod validate;
 
 use std::ops::Deref;

@@ -22,6 +22,7 @@ use crate::read::erased::ErasedUsers;
 use crate::read::history::OpenHistories;
 use crate::search::Backlog;
 use crate::state::auth_chain::AuthEdges;
+use crate::user_memberships::UserMemberships;
 
 /// [`Core`], and what is remembered of rooms.
 pub struct RoomCore {
@@ -34,6 +35,8 @@ pub struct RoomCore {
     pub incoming: Incoming,
     /// Cache of joined local users by room.
     pub locals: LocalMembers,
+    /// Cache of the memberships of local users.
+    pub memberships: UserMemberships,
     /// Cache of rooms that never had a restrictive history visibility.
     pub open_histories: OpenHistories,
     /// Cache of users who deactivated their account with `erase`.
@@ -55,8 +58,10 @@ pub struct RoomCore {
 impl RoomCore {
     /// Creates the shared services with empty caches; generates the server's signing key on the first start.
     pub fn new(store: Store, seams: Seams, config: Arc<Config>) -> Result<Arc<Self>> {
+        let core = Core::new(store, seams, config)?;
         Ok(Arc::new(Self {
-            core: Core::new(store, seams, config)?,
+            memberships: UserMemberships::new(core.notifier.floor()),
+            core,
             events: EventCache::default(),
             outgoing: Outgoing::default(),
             incoming: Incoming::default(),

@@ -5,6 +5,7 @@ mod left;
 mod sections;
 mod sliding;
 mod sliding_extensions;
+mod sliding_memory;
 mod sliding_profiles;
 mod state;
 mod timeline;

@@ -116,7 +116,7 @@ async fn a_pos_is_bound_to_its_device_and_connection_and_outlives_a_restart() {
 }
 
 /// The same session at the server's new address.
-fn again(world: &World, person: &Person) -> Person {
+pub(super) fn again(world: &World, person: &Person) -> Person {
     let login = json!({ "access_token": person.token, "user_id": person.id, "device_id": person.device });
     Person::from_login(world.anyone(), &login)
 }

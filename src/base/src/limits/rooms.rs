@@ -18,6 +18,8 @@ pub const DEFERRED_PIECE_BYTES: usize = 64 * 1024;
 pub const DEFERRED_PIECE_EVENTS_MAX: usize = 256;
 /// Rooms in the cache.
 pub const LOCALS_CACHED_ROOMS_MAX: usize = 2_000;
+/// Size of the cache of the memberships of local users, in bytes: 75,000 rooms of users.
+pub const MEMBERSHIPS_CACHED_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Runs of a use case before it fails. It runs again when its room has moved on, and once for each event to sign.
 pub const POLICY_ROUNDS_MAX: usize = 12;
 /// Refused event ids in the cache, so that the same event is not sent to the policy server again.

@@ -135,6 +135,10 @@ pub const SLIDING_ITEMS_MAX: usize = 200;
 pub const SLIDING_NAME_BYTES_MAX: usize = 255;
 /// Rooms of which the order in sliding sync is in the cache.
 pub const SLIDING_FACTS_CACHED_MAX: usize = 20_000;
+/// Size of the cache of the orders of users' rooms in sliding sync, in bytes: 50,000 rooms of users.
+pub const SLIDING_ORDERS_CACHED_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Comparisons of required state that one read remembers. With more, rooms have configurations of their own.
+pub const SLIDING_COMPARISONS_MAX: usize = 16;
 /// Newest events among which to look for the one that bumps a room.
 pub const SLIDING_BUMP_EVENTS_MAX: usize = 200;
 /// Timeout for one request to a push gateway.

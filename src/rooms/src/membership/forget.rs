@@ -7,6 +7,7 @@ use hearth_store::tables::memberships::{self, Membership};
 use hearth_store::tables::thread_subscriptions;
 use ruma::OwnedRoomId;
 
+use crate::user_memberships::UserMemberships;
 use crate::{LocalRooms, find};
 
 impl LocalRooms {
@@ -14,14 +15,17 @@ impl LocalRooms {
     /// answer does not reveal which. `M_UNKNOWN` while the requester is joined, invited, or knocking.
     #[boxed]
     pub async fn forget(&self, who: &Requester, room_id: OwnedRoomId) -> Result<()> {
-        let user = who.user;
+        let (core, user) = (self.core.clone(), who.user);
         let write = move |tx: &mut hearth_store::WriteTx<'_>| {
             let Some(room) = find::known(tx.tx(), &room_id)? else { return Ok(()) };
             match find::membership_status(tx.tx(), &room, user)? {
                 None => Ok(()),
                 Some(Membership::Leave | Membership::Ban) => {
                     thread_subscriptions::forget(tx.tx(), user, room.sn)?;
-                    memberships::forget(tx.tx(), room.sn, user)
+                    memberships::forget(tx.tx(), room.sn, user)?;
+                    let at = tx.position();
+                    UserMemberships::change(&core, tx, user, at);
+                    Ok(())
                 }
                 Some(_) => Err(refuse(Reason::Unknown, format!("You are still in {room_id}; leave it first."))),
             }

@@ -16,7 +16,7 @@ use hearth_store::ReadTx;
 use hearth_store::engine::Tx;
 use hearth_store::ids::RoomSn;
 use hearth_store::tables::account_data::{self, AccountDataRow, WHOLE_ACCOUNT};
-use hearth_store::tables::memberships::{self, Membership, MembershipRow};
+use hearth_store::tables::memberships::{Membership, MembershipRow};
 use hearth_store::tables::rooms::{self, Room};
 use hearth_store::tables::to_device;
 use ruma::OwnedRoomId;
@@ -118,23 +118,24 @@ fn rooms_news(
     data: &mut HashMap<RoomSn, Vec<AccountDataRow>>,
 ) -> Result<Rooms> {
     let mut news = Rooms::new();
+    let known = &scope.sync.core.memberships;
     let rows = match scope.since {
-        None => memberships::of_user(tx, scope.reader.user)?,
-        Some(since) => memberships::of_user_since(tx, scope.reader.user, since)?,
+        None => known.of_user(tx, scope.reader.user, scope.upto)?,
+        Some(since) => known.of_user_since(tx, scope.reader.user, (since, scope.upto))?,
     };
     let changed =
         |row: &MembershipRow| row.since <= scope.upto && (data.contains_key(&row.room) || !is_quiet(scope, row));
-    let rows: Vec<MembershipRow> = rows.into_iter().filter(changed).collect();
+    let rows: Vec<&MembershipRow> = rows.iter().filter(|row| changed(row)).collect();
     let mut with_timeline = rows.iter().filter(|row| has_timeline(scope, row)).count();
     for row in rows {
         scope.timeline_bytes.share_by(with_timeline);
-        with_timeline -= usize::from(has_timeline(scope, &row));
+        with_timeline -= usize::from(has_timeline(scope, row));
         let data = data.remove(&row.room).unwrap_or_default();
         let Some(room) = rooms::by_sn(tx, row.room)? else { continue };
         let id = find::id(&room)?;
         let filter = &scope.query.filter.room;
         if wants_room(filter.rooms.as_deref(), &filter.not_rooms, &id) {
-            room_news(scope, tx, (&row, &room, id), data, &mut news)?;
+            room_news(scope, tx, (row, &room, id), data, &mut news)?;
         }
     }
     Ok(news)

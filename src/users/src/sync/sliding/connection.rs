@@ -123,7 +123,8 @@ impl Connection {
             configs.push(Arc::new(serde_json::from_slice(json).ok()?));
             written = after;
         }
-        let (mut rooms, mut last) = (BTreeMap::new(), 0);
+        // In their order, so that the map is built at once.
+        let (mut rooms, mut last) = (Vec::new(), 0);
         while !rest.is_empty() {
             let mut number = || varint::read(&mut rest);
             let (step, upto, limit, config, parts) = (number()?, number()?, number()?, number()?, number()?);
@@ -131,8 +132,9 @@ impl Connection {
             let required = configs.get(usize::try_from(config).ok()?)?.clone();
             let upto = (upto > 0).then(|| Position::from_i64(upto - 1));
             let limit = usize::try_from(limit).ok()?;
-            rooms.insert(RoomSn(last), SentRoom { upto, limit, required, parts });
+            rooms.push((RoomSn(last), SentRoom { upto, limit, required, parts }));
         }
+        let rooms = rooms.into_iter().collect();
         Some(Self { rooms, has_account_data, has_thread_subscriptions, profiles })
     }
 }

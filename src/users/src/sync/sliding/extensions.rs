@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use super::answer::{
     AccountDataAnswer, DeviceListsAnswer, E2eeAnswer, EphemeralAnswer, ExtensionsAnswer, RoomAnswer, ToDeviceAnswer,
 };
-use super::connection::{ACCOUNT_DATA, Connection, RECEIPTS, TYPING};
+use super::connection::{ACCOUNT_DATA, Connection, PROFILES, RECEIPTS, TYPING};
 use super::lists::ShownRoom;
 use super::profiles;
 use super::query::Coverage;
@@ -79,12 +79,29 @@ pub(super) fn read(
     Ok((answer, is_news))
 }
 
+/// What is noted of a joined room: of the extensions that note anything with this request, those which cover it, and all of
+/// them.
+pub(super) fn parts(scope: &SlidingScope<'_>, room: &ShownRoom) -> (i64, i64) {
+    let wanted = &scope.query.extensions;
+    let all = [
+        (RECEIPTS, &wanted.receipts, true),
+        (TYPING, &wanted.typing, true),
+        (PROFILES, &wanted.profiles.coverage, true),
+        (ACCOUNT_DATA, &wanted.account_data, wanted.account_data.enabled),
+    ];
+    let (mut covering, mut noted) = (0, 0);
+    for (part, coverage, _) in all.into_iter().filter(|(.., is_noted)| *is_noted) {
+        noted |= part;
+        covering |= if covers(scope, coverage, room) { part } else { 0 };
+    }
+    (covering, noted)
+}
+
 /// Whether an extension covers a room of the response.
 pub(super) fn covers(scope: &SlidingScope<'_>, coverage: &Coverage, room: &ShownRoom) -> bool {
     let by_list = |wanted: &Vec<String>| {
         let mut names = scope.query.lists.keys().enumerate();
-        names
-            .any(|(number, name)| room.lists.contains(&number) && wanted.iter().any(|list| list == "*" || list == name))
+        names.any(|(number, name)| room.lists.has(number) && wanted.iter().any(|list| list == "*" || list == name))
     };
     let by_room = |wanted: &Vec<String>| {
         wanted.iter().any(|id| if id == "*" { room.is_subscribed } else { id == room.id().as_str() })

@@ -16,6 +16,7 @@ use quick_cache::sync::Cache;
 use ruma::OwnedRoomId;
 use serde::Deserialize;
 
+use super::order::OrderCache;
 use super::read::SlidingScope;
 
 /// Events that count as activity (MSC4186, `bump_stamp`), with the names from before their proposals were accepted.
@@ -55,9 +56,10 @@ pub(super) struct RoomFacts {
     pub(super) kind: RoomKind,
 }
 
-/// The facts of rooms.
+/// The facts of rooms, and what is made of them.
 #[derive(Debug)]
 pub(in crate::sync) struct FactsCache {
+    pub(super) orders: OrderCache,
     rooms: Cache<RoomSn, Arc<RoomFacts>>,
     /// By the event that ended a membership: whether others ended it, and the user has been in the room.
     removals: Cache<EventSn, bool>,
@@ -65,7 +67,8 @@ pub(in crate::sync) struct FactsCache {
 
 impl Default for FactsCache {
     fn default() -> Self {
-        Self { rooms: Cache::new(SLIDING_FACTS_CACHED_MAX), removals: Cache::new(SLIDING_FACTS_CACHED_MAX) }
+        let (rooms, removals) = (Cache::new(SLIDING_FACTS_CACHED_MAX), Cache::new(SLIDING_FACTS_CACHED_MAX));
+        Self { orders: OrderCache::default(), rooms, removals }
     }
 }
 
@@ -73,8 +76,7 @@ impl Default for FactsCache {
 pub(super) fn of(scope: &SlidingScope<'_>, tx: &mut dyn Tx, room: RoomSn) -> Result<Option<Arc<RoomFacts>>> {
     let (core, cache) = (&*scope.sync.core, &scope.sync.facts.rooms);
     let known = cache.get(&room);
-    // Cached by this run of the server, so the notifier knows all changes since.
-    if let Some(known) = known.as_ref().filter(|known| core.notifier.newest_in(room) <= known.upto) {
+    if let Some(known) = known.as_ref().filter(|known| is_current(scope, known, room)) {
         return Ok(Some(known.clone()));
     }
     let Some(row) = rooms::by_sn(tx, room)? else { return Ok(None) };
@@ -87,6 +89,12 @@ pub(super) fn of(scope: &SlidingScope<'_>, tx: &mut dyn Tx, room: RoomSn) -> Res
         cache.insert(room, facts.clone());
     }
     Ok(Some(facts))
+}
+
+/// Whether nothing has happened in a room since its facts were read. That was in this run of the server, so the notifier knows
+/// all changes since.
+pub(super) fn is_current(scope: &SlidingScope<'_>, facts: &RoomFacts, room: RoomSn) -> bool {
+    scope.sync.core.notifier.newest_in(room) <= facts.upto
 }
 
 /// The place of the newest event in `(after, upto]` that bumps.

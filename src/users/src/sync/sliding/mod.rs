@@ -13,6 +13,7 @@ mod extensions;
 mod facts;
 mod filters;
 mod lists;
+mod order;
 mod profiles;
 mod query;
 mod read;

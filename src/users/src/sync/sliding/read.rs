@@ -21,8 +21,10 @@ use ruma::api::client::filter::RoomEventFilter;
 
 use super::answer::SlidingAnswer;
 use super::connection::{self, Connection};
-use super::lists::{self, Candidate, ShownRoom};
+use super::lists::{self, Shown, ShownRoom};
 use super::query::{SlidingQuery, unknown_pos};
+use super::required::Comparisons;
+use super::state::StateKeys;
 use super::{extensions, filters, room};
 use crate::push::counts::CountBudget;
 use crate::sync::Sync;
@@ -52,6 +54,9 @@ pub(super) struct SlidingScope<'a> {
     pub(super) state_bytes: Cell<ByteBudget>,
     /// A filter that allows everything.
     pub(super) every_event: RoomEventFilter,
+    /// Of required state: most rooms have the same.
+    pub(super) comparisons: Comparisons,
+    pub(super) state_keys: StateKeys,
 }
 
 impl SlidingScope<'_> {
@@ -119,15 +124,23 @@ pub(super) fn read(
         timeline_bytes: TimelineBytes::new(),
         state_bytes: Cell::new(ByteBudget::within(STATE_AT_ONCE_BYTES_MAX)),
         every_event: RoomEventFilter::default(),
+        comparisons: Comparisons::default(),
+        state_keys: StateKeys::default(),
     };
+    let mut data = account_data_news(&scope, tx)?;
     let candidates = lists::candidates(&scope, tx)?;
-    let (counts, shown) = lists::shown(&scope, tx, &candidates)?;
-    let new_rooms = shown.iter().filter(|room| !sent.rooms.contains_key(&room.row.room)).count();
+    let shown = lists::shown(&scope, tx, &candidates, &data)?;
+    let new_rooms = shown.rooms.iter().filter(|room| !sent.rooms.contains_key(&room.row.room)).count();
     if !is_slow && new_rooms > SLIDING_NEW_ROOMS_MAX {
         return Ok(None);
     }
-    let mut answer = SlidingAnswer { txn_id: query.txn_id.clone(), lists: counts, ..SlidingAnswer::default() };
-    let (next, is_news) = collect(&scope, tx, (&candidates, &shown), &mut answer)?;
+    let mut next = sent.clone();
+    if let Some(from) = scope.from {
+        mark_unsent(&scope, from, &lists::moved_since(&candidates, from), &data, &mut next);
+    }
+    let mut answer = SlidingAnswer { txn_id: query.txn_id.clone(), ..SlidingAnswer::default() };
+    let is_news = collect(&scope, tx, &shown, &mut data, (&mut answer, &mut next))?;
+    answer.lists = shown.counts;
     let received = match query.extensions.to_device {
         Some((Some(since), _)) if to_device::any_upto(tx, requester.device, since.min(upto))? => Some(since.min(upto)),
         _ => None,
@@ -137,16 +150,14 @@ pub(super) fn read(
     Ok(Some(SlidingRead { answer, is_news, upto, next, used_ms, received, behind, unsaved }))
 }
 
-/// Collects rooms and extensions. Returns what the connection then has been sent, and whether there is news.
+/// Collects rooms and extensions. Notes in `next` what the connection then has been sent; returns whether there is news.
 fn collect(
     scope: &SlidingScope<'_>,
     tx: &mut dyn Tx,
-    (candidates, shown): (&[Candidate], &[ShownRoom]),
-    answer: &mut SlidingAnswer,
-) -> Result<(Connection, bool)> {
-    let mut next = scope.sent.clone();
-    let mut data = account_data_news(scope, tx)?;
-    mark_unsent(scope, lists::not_shown(candidates, shown), &data, &mut next);
+    Shown { rooms: shown, all, .. }: &Shown,
+    data: &mut HashMap<RoomSn, Vec<AccountDataRow>>,
+    (answer, next): (&mut SlidingAnswer, &mut Connection),
+) -> Result<bool> {
     let mut anew: HashMap<RoomSn, Vec<Arc<Event>>> = HashMap::new();
     let is_quiet =
         |room: &ShownRoom| scope.sent_upto(room.row.room).is_some_and(|upto| scope.is_quiet(room.row.room, upto));
@@ -164,10 +175,10 @@ fn collect(
         next.rooms.insert(room.row.room, outcome.sent);
     }
     let rooms = extensions::Rooms { shown, anew: &anew, answers: &answer.rooms };
-    let (found, has_news) = extensions::read(scope, tx, &rooms, &mut data, &mut next)?;
+    let (found, has_news) = extensions::read(scope, tx, &rooms, data, next)?;
     answer.extensions = found;
-    forget_most(shown, &mut next);
-    Ok((next, has_news || !answer.rooms.is_empty()))
+    forget_most(all, next);
+    Ok(has_news || !answer.rooms.is_empty())
 }
 
 /// Returns changed account data by room.
@@ -180,28 +191,27 @@ fn account_data_news(scope: &SlidingScope<'_>, tx: &mut dyn Tx) -> Result<HashMa
     Ok(by_room)
 }
 
-/// Notes for rooms that this response does not show and that have changed, up to where the client has them. Notes too many
-/// rather than too few: the client then gets nothing, or less than nothing new, when it sees the room again.
+/// Notes for rooms that have changed up to where the client has them. Notes too many rather than too few: the client then gets
+/// nothing, or less than nothing new, when it sees the room again.
 fn mark_unsent(
     scope: &SlidingScope<'_>,
-    not_shown: HashMap<RoomSn, &Candidate>,
+    from: Position,
+    moved: &HashSet<RoomSn>,
     data: &HashMap<RoomSn, Vec<AccountDataRow>>,
     next: &mut Connection,
 ) {
-    let Some(from) = scope.from else { return };
     for (room, sent) in next.rooms.iter_mut().filter(|(_, sent)| sent.upto.is_none()) {
-        let has_moved = not_shown.get(room).is_some_and(|candidate| candidate.row.position > from);
-        if has_moved || data.contains_key(room) || !scope.is_quiet(*room, from) {
-            // For those that the response shows, this is overwritten.
+        if moved.contains(room) || data.contains_key(room) || !scope.is_quiet(*room, from) {
+            // For those that the response shows, this is overwritten: none of them is settled.
             sent.upto = Some(from);
         }
     }
 }
 
 /// Bounds what a connection remembers: rooms that it does not show are new to it when it shows them again.
-fn forget_most(shown: &[ShownRoom], next: &mut Connection) {
+fn forget_most(shown: &[RoomSn], next: &mut Connection) {
     if next.rooms.len() > SLIDING_ROOMS_MAX {
-        let shown: HashSet<RoomSn> = shown.iter().map(|room| room.row.room).collect();
+        let shown: HashSet<&RoomSn> = shown.iter().collect();
         next.rooms.retain(|room, _| shown.contains(room));
     }
 }

@@ -1,7 +1,10 @@
 //! `required_state`: which state of a room a client wants.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use hearth_base::limits::users::SLIDING_COMPARISONS_MAX;
 use serde::{Deserialize, Serialize};
 
 /// Any event type or state key.
@@ -82,6 +85,30 @@ impl RequiredState {
     /// Whether it takes all members to find what is wanted.
     pub fn needs_members(&self) -> bool {
         self.pairs.iter().any(|(kind, key)| (kind == ANY || kind == MEMBER) && key == ANY)
+    }
+}
+
+/// Comparisons of required state in one read: the rooms of a list want the same, and most have been sent the same.
+#[derive(Debug, Default)]
+pub(super) struct Comparisons(RefCell<Vec<Comparison>>);
+
+/// What is wanted, what was sent, and whether the first exceeds the second. Holds both, so that no other value can come to be
+/// at their addresses.
+type Comparison = (Arc<RequiredState>, Arc<RequiredState>, bool);
+
+impl Comparisons {
+    /// [`RequiredState::exceeds`].
+    pub(super) fn exceeds(&self, wanted: &Arc<RequiredState>, sent: &Arc<RequiredState>) -> bool {
+        let mut known = self.0.borrow_mut();
+        let same = known.iter().find(|(a, b, _)| Arc::ptr_eq(a, wanted) && Arc::ptr_eq(b, sent));
+        if let Some((.., exceeds)) = same {
+            return *exceeds;
+        }
+        let exceeds = wanted.exceeds(sent);
+        if known.len() < SLIDING_COMPARISONS_MAX {
+            known.push((wanted.clone(), sent.clone(), exceeds));
+        }
+        exceeds
     }
 }
 

@@ -98,7 +98,7 @@ fn joined(
     sent: &mut SentRoom,
 ) -> Result<Answered> {
     let wants_more = known.is_some_and(|(known, _)| room.limit > known.limit);
-    let wants_state = known.is_some_and(|(known, _)| room.required.exceeds(&known.required));
+    let wants_state = known.is_some_and(|(known, _)| scope.comparisons.exceeds(&room.required, &known.required));
     if let Some((known, after)) = known
         && scope.is_quiet(room.row.room, after)
         && !wants_more
@@ -170,23 +170,24 @@ fn joined_state(
     let (core, at, required) = (&*scope.sync.core, StateAt::Now(room.row.room), &*room.required);
     let mut chosen = Chosen::new();
     match known {
-        None => chosen::add_wanted(core, tx, at, required, None, &mut chosen)?,
+        None => chosen::add_wanted((core, &scope.state_keys), tx, at, required, None, &mut chosen)?,
         Some(known) => {
-            if required.exceeds(&known.required) {
-                chosen::add_wanted(core, tx, at, required, Some(&known.required), &mut chosen)?;
+            let exceeds = scope.comparisons.exceeds(&room.required, &known.required);
+            if exceeds {
+                chosen::add_wanted((core, &scope.state_keys), tx, at, required, Some(&known.required), &mut chosen)?;
             }
             // Members of a limited timeline would be all who came and went since: the client asks for them when it needs them.
             let with_members = required.is_lazy() && !piece.limited;
             let both = (required, &*known.required);
             let is_left_out = changes.add_wanted(core, tx, both, with_members, &mut chosen)?;
-            if !required.exceeds(&known.required) && !is_left_out {
+            if !exceeds && !is_left_out {
                 // The client still has what it wanted earlier. If it wants that again, nothing is to be sent.
                 sent.required = known.required.clone();
             }
         }
     }
     if required.is_lazy() {
-        chosen::add_lazy(tx, at, &piece.events, &mut chosen)?;
+        chosen::add_lazy(tx, &scope.state_keys, at, &piece.events, &mut chosen)?;
     }
     Ok(chosen)
 }
@@ -201,7 +202,8 @@ fn meta(
     answer: &mut RoomAnswer,
 ) -> Result<bool> {
     let at = StateAt::Now(room.row.room);
-    let has_changed = |tx: &mut dyn Tx, kind: &str| changes.map_or(Ok(true), |changes| changes.has(tx, kind));
+    let has_changed =
+        |tx: &mut dyn Tx, kind: &str| changes.map_or(Ok(true), |changes| changes.has(tx, &scope.state_keys, kind));
     let (has_name, has_avatar) = (has_changed(tx, "m.room.name")?, has_changed(tx, "m.room.avatar")?);
     if has_name {
         let name = text(scope, tx, at, ("m.room.name", "name"))?;
@@ -225,7 +227,7 @@ fn meta(
 }
 
 fn text(scope: &SlidingScope<'_>, tx: &mut dyn Tx, at: StateAt, (kind, field): (&str, &str)) -> Result<Option<String>> {
-    let Some(event) = at.named(tx, kind, "")? else { return Ok(None) };
+    let Some(event) = at.named(tx, &scope.state_keys, kind, "")? else { return Ok(None) };
     Ok(scope.sync.core.events.get(tx, event)?.pdu.content_str(field).filter(|text| !text.is_empty()))
 }
 
@@ -235,7 +237,7 @@ fn hero(scope: &SlidingScope<'_>, tx: &mut dyn Tx, at: StateAt, user_id: ruma::O
         displayname: Option<serde_json::Value>,
         avatar_url: Option<serde_json::Value>,
     }
-    let profile: Profile = match at.named(tx, "m.room.member", user_id.as_str())? {
+    let profile: Profile = match at.named(tx, &scope.state_keys, "m.room.member", user_id.as_str())? {
         Some(event) => scope.sync.core.events.get(tx, event)?.pdu.content_as().unwrap_or_default(),
         None => Profile::default(),
     };
@@ -308,9 +310,9 @@ fn ended(
         match after {
             None => {
                 let at = StateAt::Then(core.events.get(tx, departure.event)?.snapshot);
-                chosen::add_wanted(core, tx, at, &room.required, None, &mut chosen)?;
+                chosen::add_wanted((core, &scope.state_keys), tx, at, &room.required, None, &mut chosen)?;
                 if room.required.is_lazy() {
-                    chosen::add_lazy(tx, at, &piece.events, &mut chosen)?;
+                    chosen::add_lazy(tx, &scope.state_keys, at, &piece.events, &mut chosen)?;
                 }
             }
             Some(after) => {

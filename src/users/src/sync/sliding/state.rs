@@ -1,6 +1,7 @@
 //! `required_state` of one room.
 
-use std::collections::{BTreeMap, HashSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use hearth_base::Result;
@@ -32,8 +33,8 @@ impl StateAt {
     }
 
     /// The state event with a type and a state key.
-    pub(super) fn named(self, tx: &mut dyn Tx, kind: &str, key: &str) -> Result<Option<EventSn>> {
-        match state_keys::find(tx, kind, key)? {
+    pub(super) fn named(self, tx: &mut dyn Tx, keys: &StateKeys, kind: &str, key: &str) -> Result<Option<EventSn>> {
+        match keys.find(tx, kind, key)? {
             Some(key) => self.one(tx, key),
             None => Ok(None),
         }
@@ -51,9 +52,25 @@ impl StateAt {
     }
 }
 
+/// The serial numbers of state keys in one read: its rooms have the same ones.
+#[derive(Debug, Default)]
+pub(super) struct StateKeys(RefCell<HashMap<String, HashMap<String, Option<KeySn>>>>);
+
+impl StateKeys {
+    /// The serial number of an event type and a state key; none if no room has ever had such state.
+    fn find(&self, tx: &mut dyn Tx, kind: &str, key: &str) -> Result<Option<KeySn>> {
+        if let Some(known) = self.0.borrow().get(kind).and_then(|keys| keys.get(key)) {
+            return Ok(*known);
+        }
+        let found = state_keys::find(tx, kind, key)?;
+        self.0.borrow_mut().entry(kind.to_owned()).or_default().insert(key.to_owned(), found);
+        Ok(found)
+    }
+}
+
 /// Adds all state that is wanted, and of that only what `sent` lacks.
 pub(super) fn add_wanted(
-    core: &RoomCore,
+    (core, keys): (&RoomCore, &StateKeys),
     tx: &mut dyn Tx,
     at: StateAt,
     wanted: &RequiredState,
@@ -64,7 +81,7 @@ pub(super) fn add_wanted(
         if sent.is_some_and(|sent| sent.wants(kind, key)) {
             continue;
         }
-        if let Some(key) = state_keys::find(tx, kind, key)?
+        if let Some(key) = keys.find(tx, kind, key)?
             && let Some(event) = at.one(tx, key)?
         {
             chosen.insert(key, event);
@@ -103,11 +120,11 @@ impl StateChanges {
     }
 
     /// Whether the state event with this type and an empty state key changed.
-    pub(super) fn has(&self, tx: &mut dyn Tx, kind: &str) -> Result<bool> {
+    pub(super) fn has(&self, tx: &mut dyn Tx, keys: &StateKeys, kind: &str) -> Result<bool> {
         if self.newest.is_empty() {
             return Ok(false);
         }
-        Ok(state_keys::find(tx, kind, "")?.is_some_and(|key| self.newest.contains_key(&key)))
+        Ok(keys.find(tx, kind, "")?.is_some_and(|key| self.newest.contains_key(&key)))
     }
 
     /// Adds the changes that are wanted. Returns whether others were left out that `sent` has.
@@ -134,12 +151,18 @@ impl StateChanges {
 }
 
 /// Adds the members who sent the events of a timeline, and those whom its member events are about.
-pub(super) fn add_lazy(tx: &mut dyn Tx, at: StateAt, timeline: &[Arc<Event>], chosen: &mut Chosen) -> Result<()> {
+pub(super) fn add_lazy(
+    tx: &mut dyn Tx,
+    keys: &StateKeys,
+    at: StateAt,
+    timeline: &[Arc<Event>],
+    chosen: &mut Chosen,
+) -> Result<()> {
     let mut users: HashSet<&str> = timeline.iter().map(|event| event.pdu.sender.as_str()).collect();
     let members = timeline.iter().filter(|event| event.state_key.is_some_and(KeySn::is_member));
     users.extend(members.filter_map(|event| event.pdu.state_key.as_deref()));
     for user in users {
-        let Some(key) = state_keys::find(tx, "m.room.member", user)? else { continue };
+        let Some(key) = keys.find(tx, "m.room.member", user)? else { continue };
         if let std::collections::btree_map::Entry::Vacant(place) = chosen.entry(key)
             && let Some(event) = at.one(tx, key)?
         {
