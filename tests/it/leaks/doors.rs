@@ -46,6 +46,16 @@ impl Story {
     fn check_sync(&self, user: usize, door: &str, answer: &Answer, rule: Rule) {
         self.check(user, door, answer, rule);
         self.checks_ephemeral(user, door, &answer.json());
+        let reader = &self.model.readers[user];
+        // A sync that goes on tells once more that the user has left.
+        let is_gone = reader.forgot && (reader.is_told || !door.contains("next"));
+        let is_named = answer.html().contains(&self.room.0);
+        assert!(
+            !is_gone || !is_named,
+            "seed {}: {door} of user {user} has a forgotten room: {:#?}",
+            self.seed,
+            self.log
+        );
         let mut events = answer.json();
         unbundle(&mut events);
         self.check_text(user, &format!("an event of {door}"), &events.to_string(), Model::is_in_time);

@@ -4,7 +4,7 @@ use hearth_base::Random;
 use hearth_base::random::SeededRandom;
 
 use super::model::{Is, Kind, Model};
-use crate::harness::{Client, Person, Room, Value, World, json, v3};
+use crate::harness::{Client, Person, Room, World, json, v3};
 use crate::pushers::Gateway;
 
 /// Steps in a history.
@@ -71,16 +71,17 @@ impl Story {
 
     pub(super) async fn unfolds(&mut self) {
         for step in 1..=STEPS {
-            match self.below(14) {
+            match self.below(15) {
                 0..=4 => self.moves().await,
                 5 => self.changes_visibility().await,
                 6 => self.redacts().await,
                 7 if self.below(3) == 0 => self.erases().await,
-                8 => self.sets_state().await,
+                8 | 14 => self.sets_state().await,
                 9 => self.reads_and_types().await,
                 _ => self.speaks().await,
             }
             if step % STEPS_PER_CHECK == 0 {
+                self.parts().await;
                 self.tries_all_doors().await;
             }
         }
@@ -103,6 +104,7 @@ impl Story {
                 alice.bans(who, room).await;
                 Is::Banned
             }
+            (Is::Banned | Is::Out, 1) if self.may_forget(user) => return self.forgets(user).await,
             (Is::Banned, _) => {
                 alice.unbans(who, room).await;
                 Is::Out
@@ -111,29 +113,38 @@ impl Story {
                 who.leaves(room).await;
                 Is::Out
             }
+            (Is::Out, 0) if user != BOT && self.below(2) == 0 => return self.knocks(user).await,
             (Is::Out, 0) | (Is::Knocking, _) => {
                 alice.invites(who, room).await;
                 Is::Invited
             }
-            (Is::Out, 1) if user != BOT => return self.forgets_or_knocks(user).await,
             (Is::Out | Is::Invited, _) => {
                 who.joins(room).await;
                 Is::Joined
             }
         };
+        self.becomes(user, now);
+    }
+
+    fn becomes(&mut self, user: usize, now: Is) {
         self.log.push(format!("{user} is {now:?}"));
         self.model.becomes(user, now);
     }
 
-    async fn forgets_or_knocks(&mut self, user: usize) {
+    /// Whether a user has left the room and not forgotten it yet. The bot never does.
+    fn may_forget(&self, user: usize) -> bool {
+        let reader = &self.model.readers[user];
+        user != BOT && !reader.forgot && matches!(reader.is, Is::Out | Is::Banned)
+    }
+
+    async fn forgets(&mut self, user: usize) {
+        self.people[user].post(v3!("rooms/{}/forget", self.room), json!({})).await.ok();
+        self.model.readers[user].forgot = true;
+        self.log.push(format!("{user} forgets"));
+    }
+
+    async fn knocks(&mut self, user: usize) {
         let (who, alice, room) = (&self.people[user], &self.people[ALICE], &self.room);
-        if self.below(2) == 0 {
-            if who.post(v3!("rooms/{}/forget", room), json!({})).await.status == 200 {
-                self.model.readers[user].forgot = true;
-                self.log.push(format!("{user} forgets"));
-            }
-            return;
-        }
         for (rule, knocks) in [("knock", true), ("public", false)] {
             alice.sets("m.room.join_rules", "", json!({ "join_rule": rule })).in_room(room).await;
             if knocks {
@@ -144,8 +155,49 @@ impl Story {
         self.log.push(format!("{user} knocks"));
     }
 
+    /// Just before the doors are tried, some users become what may read the least: otherwise such users are rarely there.
+    async fn parts(&mut self) {
+        for user in [BOB, CAROL] {
+            match (self.model.readers[user].is, self.below(4)) {
+                (Is::Out | Is::Joined, 0) => self.goes(user).await,
+                (Is::Out | Is::Joined, 1) => {
+                    self.goes(user).await;
+                    self.forgets(user).await;
+                }
+                (Is::Banned, 1) if self.may_forget(user) => self.forgets(user).await,
+                (Is::Out, 2) => self.comes_late(user).await,
+                _ => {}
+            }
+        }
+    }
+
+    /// A member, who has come for that if need be, sees a thread begin and leaves while the others go on.
+    async fn goes(&mut self, user: usize) {
+        if self.model.readers[user].is != Is::Joined {
+            self.people[user].joins(&self.room).await;
+            self.becomes(user, Is::Joined);
+        }
+        let root = self.says(ALICE, None).await;
+        self.people[user].leaves(&self.room).await;
+        self.becomes(user, Is::Out);
+        self.sets_state().await;
+        self.says(ALICE, root.map(|root| ("m.thread", root))).await;
+    }
+
+    /// A user comes after a thread has begun, of which only those who were there may know.
+    async fn comes_late(&mut self, user: usize) {
+        self.shows_history("joined").await;
+        let root = self.says(ALICE, None).await;
+        self.people[user].joins(&self.room).await;
+        self.becomes(user, Is::Joined);
+        self.says(ALICE, root.map(|root| ("m.thread", root))).await;
+    }
+
     async fn changes_visibility(&mut self) {
-        let visibility = VISIBILITIES[self.below(VISIBILITIES.len())];
+        self.shows_history(VISIBILITIES[self.below(VISIBILITIES.len())]).await;
+    }
+
+    async fn shows_history(&mut self, visibility: &'static str) {
         let content = json!({ "history_visibility": visibility });
         self.people[ALICE].sets("m.room.history_visibility", "", content).in_room(&self.room).await;
         self.model.shows_history(visibility);
@@ -194,47 +246,58 @@ impl Story {
         let speakers: Vec<_> =
             [ALICE, DAVE, BOB, CAROL].into_iter().filter(|user| self.model.readers[*user].is == Is::Joined).collect();
         let sender = speakers[self.below(speakers.len())];
+        let relations = ["m.thread", "m.thread", "m.reference", "m.replace", "m.annotation"];
+        // Relations are only sent by those who were always there.
+        let relation = relations.get(self.below(relations.len() + 3)).filter(|_| sender <= DAVE);
+        let relation = relation.and_then(|relation| Some((*relation, self.target(sender, relation)?)));
+        self.says(sender, relation).await;
+    }
+
+    /// Sends a message, with a relation to another one. Returns its id, unless it is refused.
+    async fn says(&mut self, sender: usize, relation: Option<(&str, String)>) -> Option<String> {
         let word = self.word();
         let text = format!("canary {word}");
-        // Relations are only sent by those who were always there, and edits go to their own messages.
-        let own = self.model.said.iter().filter(|said| said.sender == sender && !said.redacted);
-        let own: Vec<_> = own.filter(|said| said.kind != Kind::State).collect();
-        let target = own.get(self.below(own.len().max(1))).filter(|_| sender <= DAVE).map(|said| said.event.clone());
-        let (kind, content) = match (target, self.below(6)) {
-            (Some(target), 0) => ("m.room.message", related(&text, "m.thread", &target)),
-            (Some(target), 1) => ("m.room.message", related(&text, "m.reference", &target)),
-            (Some(target), 2) => {
-                let mut edit = related(&text, "m.replace", &target);
-                edit["m.new_content"] = json!({ "msgtype": "m.text", "body": text });
-                ("m.room.message", edit)
+        let (mut kind, mut content) = ("m.room.message", json!({ "msgtype": "m.text", "body": text }));
+        let rel_type = relation.as_ref().map(|(rel_type, _)| *rel_type);
+        match relation {
+            Some(("m.annotation", event)) => {
+                let relation = json!({ "rel_type": "m.annotation", "event_id": event, "key": word });
+                (kind, content) = ("m.reaction", json!({ "m.relates_to": relation }));
             }
-            (Some(target), 3) => {
-                let relation = json!({ "rel_type": "m.annotation", "event_id": target, "key": word });
-                ("m.reaction", json!({ "m.relates_to": relation }))
+            Some((rel_type, event)) => {
+                content["m.relates_to"] = json!({ "rel_type": rel_type, "event_id": event });
+                if rel_type == "m.replace" {
+                    content["m.new_content"] = json!({ "msgtype": "m.text", "body": text });
+                }
             }
-            _ => ("m.room.message", json!({ "msgtype": "m.text", "body": text })),
-        };
-        let relation = &content["m.relates_to"]["rel_type"];
-        let is_bundled = relation == "m.replace" || relation == "m.thread";
-        let how = if is_bundled { Kind::Bundled } else { Kind::Plain };
-        let log = format!("{sender} says {} {relation}", self.model.said.len());
+            None => {}
+        }
+        let how = if matches!(rel_type, Some("m.replace" | "m.thread")) { Kind::Bundled } else { Kind::Plain };
+        let log = format!("{sender} says {} {rel_type:?}", self.model.said.len());
         let who = &self.people[sender];
         let path = v3!("rooms/{}/send/{}/{}", self.room, kind, who.fresh_transaction());
         let answer = who.put(path, content).await;
         // An edit of an edit, or a thread in a thread, is refused.
-        if answer.status == 200 {
-            let event = answer.json()["event_id"].as_str().expect("an id").to_owned();
-            self.model.says(sender, word, event, how);
-            self.log.push(log);
+        if answer.status != 200 {
+            return None;
         }
+        let event = answer.json()["event_id"].as_str().expect("an id").to_owned();
+        self.model.says(sender, word, event.clone(), how);
+        self.log.push(log);
+        Some(event)
+    }
+
+    /// An earlier message of a sender. Threads mostly grow from the first one, so that there are some with several replies.
+    fn target(&self, sender: usize, relation: &str) -> Option<String> {
+        let own = self.model.said.iter().filter(|said| said.sender == sender && !said.redacted);
+        let own: Vec<_> = own.filter(|said| said.kind != Kind::State).collect();
+        let is_first = relation == "m.thread" && self.below(3) > 0;
+        let number = if is_first { 0 } else { self.below(own.len().max(1)) };
+        own.get(number).map(|said| said.event.clone())
     }
 }
 
 /// The pushkey of a user.
 pub(super) fn key(seed: u64, user: usize) -> String {
     format!("{seed}-{user}")
-}
-
-fn related(text: &str, rel_type: &str, event: &str) -> Value {
-    json!({ "msgtype": "m.text", "body": text, "m.relates_to": { "rel_type": rel_type, "event_id": event } })
 }
