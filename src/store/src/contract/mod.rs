@@ -8,6 +8,7 @@ mod cluster;
 mod costs;
 mod disk_full;
 mod failed_commits;
+mod keys;
 mod migrations;
 mod positions;
 mod search;
@@ -152,6 +153,7 @@ cases! {
     values::truth_reads_as_a_number,
     values::text_sorts_by_its_bytes,
     values::a_query_stops_when_told,
+    keys::the_keys_of_many_are_those_of_each,
     migrations::steps_are_applied_once_and_in_order,
     migrations::a_step_that_fails_changes_nothing,
     migrations::a_newer_schema_is_refused,

@@ -3,10 +3,27 @@
 //! A claim deletes what it returns in the same transaction, and the response is sent after the commit. So no key is
 //! issued twice, not even if the server crashes between the two: then the key is lost, which is harmless.
 
+use std::collections::BTreeMap;
+
 use hearth_base::{Position, Result};
 
-use crate::engine::Tx;
-use crate::ids::DeviceSn;
+use crate::engine::{Tx, Value};
+use crate::ids::{DeviceSn, UserSn};
+
+/// Users per statement that reads the keys of many.
+const USERS_PER_STATEMENT: usize = 32;
+macro_rules! of_users {
+    ($select:literal, $keys:literal, $rest:literal) => {
+        concat!(
+            $select,
+            " FROM devices d JOIN users u ON u.sn = d.account LEFT JOIN ",
+            $keys,
+            " WHERE d.account IN (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
+             ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)",
+            $rest
+        )
+    };
+}
 
 const GET: &str = "SELECT json FROM one_time_keys WHERE device = ?1 AND algorithm = ?2 AND key_id = ?3";
 const INSERT: &str = "INSERT INTO one_time_keys (device, algorithm, key_id, ord, json) VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -15,6 +32,13 @@ const NEXT: &str =
 const TAKE: &str = "DELETE FROM one_time_keys WHERE device = ?1 AND algorithm = ?2 AND key_id = ?3";
 const COUNTS: &str =
     "SELECT algorithm, count(*) FROM one_time_keys WHERE device = ?1 GROUP BY algorithm ORDER BY algorithm";
+const COUNTS_OF: &str = of_users!(
+    "SELECT u.id, d.id, k.algorithm, count(k.key_id)",
+    "one_time_keys k ON k.device = d.sn",
+    " GROUP BY u.id, d.id, k.algorithm"
+);
+const UNUSED_OF: &str =
+    of_users!("SELECT u.id, d.id, k.algorithm", "fallback_keys k ON k.device = d.sn AND k.used = 0", " ORDER BY 3");
 const CLEAR: &str = "DELETE FROM one_time_keys WHERE device = ?1";
 const FALLBACK: &str = "SELECT key_id, json FROM fallback_keys WHERE device = ?1 AND algorithm = ?2";
 const MARK_USED: &str = "UPDATE fallback_keys SET used = 1 WHERE device = ?1 AND algorithm = ?2 AND used = 0";
@@ -25,8 +49,28 @@ const FALLBACKS: &str = "SELECT count(*) FROM fallback_keys WHERE device = ?1";
 const CLEAR_FALLBACK: &str = "DELETE FROM fallback_keys WHERE device = ?1";
 
 /// Every statement of this file.
-pub const STATEMENTS: &[&str] =
-    &[GET, INSERT, NEXT, TAKE, COUNTS, CLEAR, FALLBACK, MARK_USED, SET_FALLBACK, UNUSED, FALLBACKS, CLEAR_FALLBACK];
+pub const STATEMENTS: &[&str] = &[
+    GET,
+    INSERT,
+    NEXT,
+    TAKE,
+    COUNTS,
+    COUNTS_OF,
+    UNUSED_OF,
+    CLEAR,
+    FALLBACK,
+    MARK_USED,
+    SET_FALLBACK,
+    UNUSED,
+    FALLBACKS,
+    CLEAR_FALLBACK,
+];
+
+/// The algorithm whose count clients read as 0 only when it is there.
+const ALWAYS_COUNTED: &str = "signed_curve25519";
+
+/// Something of each device of some users, by user id and device id.
+pub type ByDevice<T> = BTreeMap<String, BTreeMap<String, T>>;
 
 /// A claimed key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,10 +109,48 @@ pub fn take(tx: &mut dyn Tx, device: DeviceSn, algorithm: &str) -> Result<Option
 pub fn counts(tx: &mut dyn Tx, device: DeviceSn) -> Result<Vec<(String, u64)>> {
     let mut found =
         tx.all(COUNTS, &[device.into()], |row| Ok((row.text(0)?.to_owned(), row.int(1)?.unsigned_abs())))?;
-    if !found.iter().any(|(algorithm, _)| algorithm == "signed_curve25519") {
-        found.push(("signed_curve25519".to_owned(), 0));
+    if !found.iter().any(|(algorithm, _)| algorithm == ALWAYS_COUNTED) {
+        found.push((ALWAYS_COUNTED.to_owned(), 0));
     }
     Ok(found)
+}
+
+/// As [`counts`], for all devices of some users. A user without a device is left out.
+pub fn counts_of(tx: &mut dyn Tx, users: &[UserSn]) -> Result<ByDevice<BTreeMap<String, u64>>> {
+    let mut found = ByDevice::<BTreeMap<String, u64>>::new();
+    for users in users.chunks(USERS_PER_STATEMENT) {
+        tx.query(COUNTS_OF, &users_args(users), &mut |row| {
+            let device = of_device(&mut found, row.text(0)?, row.text(1)?);
+            if let Some(algorithm) = row.opt_text(2)? {
+                device.insert(algorithm.to_owned(), row.int(3)?.unsigned_abs());
+            }
+            device.entry(ALWAYS_COUNTED.to_owned()).or_default();
+            Ok(true)
+        })?;
+    }
+    Ok(found)
+}
+
+/// As [`unused_fallback_types`], for all devices of some users. A user without a device is left out.
+pub fn unused_fallback_types_of(tx: &mut dyn Tx, users: &[UserSn]) -> Result<ByDevice<Vec<String>>> {
+    let mut found = ByDevice::<Vec<String>>::new();
+    for users in users.chunks(USERS_PER_STATEMENT) {
+        tx.query(UNUSED_OF, &users_args(users), &mut |row| {
+            let device = of_device(&mut found, row.text(0)?, row.text(1)?);
+            device.extend(row.opt_text(2)?.map(str::to_owned));
+            Ok(true)
+        })?;
+    }
+    Ok(found)
+}
+
+fn of_device<'f, T: Default>(found: &'f mut ByDevice<T>, user: &str, device: &str) -> &'f mut T {
+    found.entry(user.to_owned()).or_default().entry(device.to_owned()).or_default()
+}
+
+/// The arguments for at least one user: the last one fills the rest.
+fn users_args(users: &[UserSn]) -> [Value<'static>; USERS_PER_STATEMENT] {
+    std::array::from_fn(|at| users[at.min(users.len() - 1)].into())
 }
 
 /// Claims the fallback key of an algorithm and marks it as used. Also returns whether it was unused before.

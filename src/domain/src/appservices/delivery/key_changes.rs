@@ -1,13 +1,13 @@
 //! Device lists and counts of one-time keys in transactions (MSC3202), for services whose users encrypt.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use hearth_base::limits::domain::APPSERVICE_TXN_KEY_USERS_MAX;
 use hearth_base::{Position, Result};
 use hearth_store::engine::Tx;
 use hearth_store::ids::UserSn;
 use hearth_store::tables::memberships::Membership;
-use hearth_store::tables::{appservices, device_lists as table, devices, one_time_keys, users};
+use hearth_store::tables::{appservices, device_lists as table, one_time_keys, users};
 use serde_json::{Value, json};
 
 use super::interest::Interest;
@@ -51,19 +51,11 @@ fn names(tx: &mut dyn Tx, sns: BTreeSet<UserSn>) -> Result<Vec<String>> {
 /// For the devices of some users, by user and device: the counts of one-time keys, and the unused fallback keys. `None`
 /// without any device.
 pub(super) fn counts(tx: &mut dyn Tx, concerned: BTreeSet<UserSn>) -> Result<(Option<Value>, Option<Value>)> {
-    let (mut keys, mut fallbacks) = (BTreeMap::new(), BTreeMap::new());
-    for user in concerned.into_iter().take(APPSERVICE_TXN_KEY_USERS_MAX) {
-        let Some(name) = users::name(tx, user)? else { continue };
-        let (mut counts, mut unused) = (BTreeMap::new(), BTreeMap::new());
-        for device in devices::of_user(tx, user)? {
-            let of_device = BTreeMap::from_iter(one_time_keys::counts(tx, device.sn)?);
-            counts.insert(device.id.clone(), of_device);
-            unused.insert(device.id, one_time_keys::unused_fallback_types(tx, device.sn)?);
-        }
-        if !counts.is_empty() {
-            keys.insert(name.clone(), counts);
-            fallbacks.insert(name, unused);
-        }
+    let concerned: Vec<UserSn> = concerned.into_iter().take(APPSERVICE_TXN_KEY_USERS_MAX).collect();
+    let keys = one_time_keys::counts_of(tx, &concerned)?;
+    if keys.is_empty() {
+        return Ok((None, None));
     }
-    Ok(if keys.is_empty() { (None, None) } else { (Some(json!(keys)), Some(json!(fallbacks))) })
+    let fallbacks = one_time_keys::unused_fallback_types_of(tx, &concerned)?;
+    Ok((Some(json!(keys)), Some(json!(fallbacks))))
 }
