@@ -29,6 +29,8 @@ pub(crate) const SECRET_HINT: &str = "y copy   Esc close (not shown again)";
 pub(crate) const CONFIRM_HINT: &str = "← → choose   Enter accept   Esc cancel";
 pub(crate) const MENU_HINT: &str = "Enter or letter   Esc close";
 pub(crate) const FORM_HINT: &str = "Tab next   Space toggle   Enter create   Esc cancel";
+pub(crate) const DOCUMENT_TOO_LONG: &str = "This is too long for a file of that kind.";
+pub(crate) const DUE: &str = "due";
 pub(crate) const NOTHING_TO_FILTER: &str = "There is no list to filter here.";
 pub(crate) const UNREACHABLE: &str = "DOWN";
 pub(crate) const SILENT: &str = "silent";
@@ -52,6 +54,18 @@ pub(crate) mod phrase {
     pub(crate) fn shown(shown: u64, total: u64, more: bool) -> String {
         let more = if more { ", and more on the server" } else { "" };
         if shown == total { format!("{total} rows{more}") } else { format!("{shown} of {total} rows{more}") }
+    }
+
+    /// What is shown of a pasted document.
+    pub(crate) fn document(lines: usize) -> String {
+        match lines {
+            0 => "(paste it here)".to_owned(),
+            lines => plural(lines as u64, "line", "lines"),
+        }
+    }
+
+    pub(crate) fn in_time(span: &str) -> String {
+        format!("in {span}")
     }
 
     /// `1 device`, `2 devices`.

@@ -37,6 +37,32 @@ pub struct Appservice {
     /// fewer.
     #[serde(default)]
     pub behind_events: u64,
+    /// Which users, aliases and rooms are its own.
+    #[serde(default)]
+    pub namespaces: AppserviceNamespaces,
+}
+
+/// The namespaces of a registration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppserviceNamespaces {
+    /// User ids.
+    #[serde(default)]
+    pub users: Vec<AppserviceNamespace>,
+    /// Room aliases.
+    #[serde(default)]
+    pub aliases: Vec<AppserviceNamespace>,
+    /// Room ids.
+    #[serde(default)]
+    pub rooms: Vec<AppserviceNamespace>,
+}
+
+/// A namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppserviceNamespace {
+    /// The regular expression, as the registration has it.
+    pub regex: String,
+    /// Whether no other user or service may use the ids in it.
+    pub exclusive: bool,
 }
 
 /// All application services.

@@ -30,7 +30,10 @@ mod store;
 mod tokens;
 mod users;
 
-pub use appservices::{Appservice, AppserviceList, AppservicePing, NewAppservice, SetAppserviceDisabled};
+pub use appservices::{
+    Appservice, AppserviceList, AppserviceNamespace, AppserviceNamespaces, AppservicePing, NewAppservice,
+    SetAppserviceDisabled,
+};
 pub use audit::{AuditEntry, AuditList, AuditQuery};
 pub use certificates::{Certificate, CertificateList, CertificatesRenewed};
 pub use error::{ErrorBody, ErrorDetail};

@@ -8,7 +8,7 @@ use super::source::{code, crate_of, declared};
 const ELSEWHERE: &str = include_str!("bounds_elsewhere.txt");
 
 /// The maximum length of the list. Lower it with the list; never raise it.
-const ELSEWHERE_MAX: usize = 29;
+const ELSEWHERE_MAX: usize = 28;
 
 #[test]
 fn bounds_stand_in_limits() {

@@ -86,6 +86,13 @@ impl<D: DetailPage> Detail<D> {
         }
     }
 
+    /// Closes the view of an item that is gone.
+    pub(crate) fn close_if(&mut self, id: &str) {
+        if self.id() == Some(id) {
+            self.opened = None;
+        }
+    }
+
     /// Closes the view of an item that could not be loaded at all.
     pub(crate) fn refuse(&mut self, id: &str) {
         if self.opened.as_ref().is_some_and(|opened| opened.id == id && opened.data.is_none()) {

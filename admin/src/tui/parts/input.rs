@@ -1,7 +1,6 @@
 //! A text field of one line. The cursor stays at the end, as the text is short.
 
-/// Longest input, in characters. Matrix identifiers have at most 255 bytes.
-const INPUT_CHARS_MAX: usize = 256;
+use super::limits::INPUT_CHARS_MAX;
 
 /// The text field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,6 +4,7 @@ mod detail;
 mod draw;
 mod filter;
 mod input;
+mod limits;
 mod overlay;
 mod pages;
 mod panes;

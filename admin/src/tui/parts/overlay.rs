@@ -2,8 +2,10 @@
 
 use crate::qr;
 use crate::tui::request::Call;
+use crate::tui::strings;
 
 use super::Input;
+use super::limits::DOCUMENT_BYTES_MAX;
 
 /// An overlay. It takes all keys.
 pub(crate) enum Overlay {
@@ -108,6 +110,8 @@ pub(crate) struct Field {
 pub(crate) enum FieldValue {
     Text(Input),
     Switch(bool),
+    /// Text of several lines, such as a file, which is pasted as a whole.
+    Document(String),
 }
 
 impl Info {
@@ -139,10 +143,16 @@ impl Field {
         Self { label, value: FieldValue::Switch(false) }
     }
 
+    /// An empty field for a pasted document.
+    pub(crate) fn document(label: &'static str) -> Self {
+        Self { label, value: FieldValue::Document(String::new()) }
+    }
+
     /// The trimmed text. Empty for a switch.
     pub(crate) fn value(&self) -> &str {
         match &self.value {
             FieldValue::Text(input) => input.as_str().trim(),
+            FieldValue::Document(text) => text.trim(),
             FieldValue::Switch(_) => "",
         }
     }
@@ -159,9 +169,28 @@ impl Field {
 }
 
 impl Form {
+    /// Pastes text into the field with the focus.
+    pub(crate) fn paste(&mut self, text: &str) {
+        self.error = None;
+        match self.fields.get_mut(self.focus).map(|field| &mut field.value) {
+            Some(FieldValue::Text(input)) => input.push_str(text),
+            // Half of a document would be another document.
+            Some(FieldValue::Document(_)) if text.len() > DOCUMENT_BYTES_MAX => {
+                self.error = Some(strings::DOCUMENT_TOO_LONG);
+            }
+            Some(FieldValue::Document(document)) => *document = with_line_feeds(text),
+            Some(FieldValue::Switch(_)) | None => {}
+        }
+    }
+
     /// Moves the focus by `steps` fields, wrapping around.
     pub(crate) fn step(&mut self, steps: isize) {
         let count = self.fields.len().max(1);
         self.focus = self.focus.saturating_add_signed(steps + count.cast_signed()) % count;
     }
+}
+
+/// The text with line feeds. Terminals paste carriage returns in their place.
+fn with_line_feeds(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
 }

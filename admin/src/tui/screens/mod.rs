@@ -1,5 +1,6 @@
 //! The screens, one folder each. This list is all that the rest of the dashboard knows of them.
 
+mod appservices;
 mod calls;
 mod federation;
 mod log;
@@ -20,5 +21,6 @@ pub(crate) fn all() -> Vec<Box<dyn AnyScreen>> {
         boxed::<tokens::Tokens>(),
         boxed::<federation::Federation>(),
         boxed::<calls::Calls>(),
+        boxed::<appservices::Appservices>(),
     ]
 }

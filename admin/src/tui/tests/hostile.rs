@@ -156,6 +156,9 @@ fn in_the_results_of_changes() {
         ("Tokens", "n", KeyCode::Enter, token),
         ("Tokens", "xl", KeyCode::Enter, json!({})),
         ("Federation", "t", KeyCode::Null, json!(server)),
+        ("Appservices", "t", KeyCode::Null, json!({ "duration_ms": far })),
+        ("Appservices", "d", KeyCode::Null, json!({})),
+        ("Appservices", "xl", KeyCode::Enter, json!({})),
         ("Calls", "xl", KeyCode::Enter, json!({})),
         ("Calls", "aol", KeyCode::Enter, json!(RelayEnded { allocations: u64::MAX })),
     ] {

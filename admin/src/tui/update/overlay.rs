@@ -44,11 +44,7 @@ pub(super) fn press(state: &mut State, key: KeyEvent) {
 pub(super) fn paste(overlay: &mut Overlay, text: &str) {
     match overlay {
         Overlay::TypedConfirm(typed) => typed.input.push_str(text),
-        Overlay::Form(form) => {
-            if let Some(FieldValue::Text(input)) = form.fields.get_mut(form.focus).map(|field| &mut field.value) {
-                input.push_str(text);
-            }
-        }
+        Overlay::Form(form) => form.paste(text),
         _ => {}
     }
 }
@@ -165,6 +161,7 @@ fn in_form(mut form: Form, key: KeyEvent, now_ms: u64) -> Next {
         Some(edit_key) => match form.fields.get_mut(form.focus).map(|field| &mut field.value) {
             Some(FieldValue::Text(input)) => edit(input, edit_key),
             Some(FieldValue::Switch(on)) if edit_key == EditKey::Insert(' ') => *on = !*on,
+            Some(FieldValue::Document(text)) if matches!(edit_key, EditKey::Backspace | EditKey::Clear) => text.clear(),
             _ => {}
         },
         None => {}

@@ -59,6 +59,19 @@ pub(crate) fn seen(then_ms: Option<u64>, now_ms: u64) -> String {
     then_ms.map_or_else(|| strings::NEVER.to_owned(), |then| ago(now_ms, then))
 }
 
+/// Date and elapsed time, or `never`: `2026-08-22, 2 h ago`.
+pub(crate) fn dated(then_ms: Option<u64>, now_ms: u64) -> String {
+    then_ms.map_or_else(|| strings::NEVER.to_owned(), |then| format!("{}, {}", date(then), ago(now_ms, then)))
+}
+
+/// Time until then: `in 4 min`, or `due`.
+pub(crate) fn until(then_ms: u64, now_ms: u64) -> String {
+    match then_ms.saturating_sub(now_ms) {
+        0 => strings::DUE.to_owned(),
+        ms => strings::phrase::in_time(&span(ms.div_ceil(1_000))),
+    }
+}
+
 /// `yes` or `no`.
 pub(crate) fn yes_no(value: bool) -> &'static str {
     if value { strings::YES } else { strings::NO }

@@ -185,6 +185,7 @@ fn form_sheet<'a>(form: &'a Form, wide: usize, theme: Theme) -> Sheet<'a> {
             FieldValue::Text(input) => tail(input, room),
             FieldValue::Switch(true) => "[x]".to_owned(),
             FieldValue::Switch(false) => "[ ]".to_owned(),
+            FieldValue::Document(text) => strings::phrase::document(text.lines().count()),
         };
         let focused = place == form.focus;
         if focused {

@@ -63,6 +63,15 @@ impl Registration {
     }
 }
 
+/// What anchors the pattern of a namespace.
+const ANCHORED: (&str, &str) = (r"\A(?:", ")");
+
+/// The pattern of a namespace, from the regular expression of its registration.
+pub(super) fn anchored(regex: &str) -> String {
+    let (start, end) = ANCHORED;
+    format!("{start}{regex}{end}")
+}
+
 /// Namespaces of one kind.
 #[derive(Debug, Clone, Default)]
 pub struct Namespaces(pub(super) Vec<Namespace>);
@@ -76,7 +85,22 @@ pub struct Namespace {
     pub pattern: Regex,
 }
 
+impl Namespace {
+    /// The regular expression, as the registration has it.
+    #[must_use]
+    pub fn regex(&self) -> &str {
+        let (start, end) = ANCHORED;
+        let pattern = self.pattern.as_str();
+        pattern.strip_prefix(start).and_then(|rest| rest.strip_suffix(end)).unwrap_or(pattern)
+    }
+}
+
 impl Namespaces {
+    /// Each of them, in the order of the registration.
+    pub fn iter(&self) -> impl Iterator<Item = &Namespace> {
+        self.0.iter()
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -11,7 +11,7 @@ use regex::{Regex, RegexBuilder};
 use ruma::ServerName;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 
-use super::registration::{Namespace, Namespaces, Registration};
+use super::registration::{Namespace, Namespaces, Registration, anchored};
 use super::registrations::hash;
 
 #[derive(serde::Deserialize)]
@@ -194,7 +194,7 @@ fn pattern<'de, D: Deserializer<'de>>(source: D) -> Result<Regex, D::Error> {
         let compile = |text: &str| RegexBuilder::new(text).size_limit(bytes_max).dfa_size_limit(bytes_max).build();
         // Compile the pattern alone first: `a)|(b` would be well-formed inside the anchored group, with another
         // meaning.
-        compile(text).and_then(|_| compile(&format!(r"\A(?:{text})"))).map_err(|error| {
+        compile(text).and_then(|_| compile(&anchored(text))).map_err(|error| {
             let error = error.to_string();
             // The error shows the pattern with a marker; its last line has the cause.
             let why = error.lines().last().unwrap_or_default().trim_start_matches("error: ");

@@ -1,10 +1,11 @@
 //! Application services: `/api/v1/appservices`.
 
 use hearth_admin::wire::{
-    Appservice, AppserviceList, AppservicePing, Done, NewAppservice, SetAppserviceDisabled, paths,
+    Appservice, AppserviceList, AppserviceNamespace, AppserviceNamespaces, AppservicePing, Done, NewAppservice,
+    SetAppserviceDisabled, paths,
 };
 use hearth_base::Result;
-use hearth_domain::appservices::AppserviceStatus;
+use hearth_domain::appservices::{AppserviceStatus, Namespaces};
 use http::Method;
 
 use super::endpoint;
@@ -72,5 +73,15 @@ fn shown(status: AppserviceStatus) -> Appservice {
         last_error_ms,
         retry_at_ms: health.retry_at_ms.filter(|_| health.failures > 0),
         behind_events: behind,
+        namespaces: AppserviceNamespaces {
+            users: namespaces(&registration.users),
+            aliases: namespaces(&registration.aliases),
+            rooms: namespaces(&registration.rooms),
+        },
     }
+}
+
+fn namespaces(all: &Namespaces) -> Vec<AppserviceNamespace> {
+    let shown = all.iter().map(|one| AppserviceNamespace { regex: one.regex().to_owned(), exclusive: one.exclusive });
+    shown.collect()
 }

@@ -5,7 +5,6 @@ pub(super) const REACHED: &str = "ok";
 pub(super) const SENDING: &str = "sending";
 pub(super) const TRYING: &str = "trying";
 pub(super) const AT_ONCE: &str = "now";
-pub(super) const DUE: &str = "due";
 pub(super) const WHEN_NEEDED: &str = "when there is something to send";
 
 pub(super) fn retried(server: &str, waiting: bool) -> String {
@@ -13,10 +12,6 @@ pub(super) fn retried(server: &str, waiting: bool) -> String {
         true => format!("Retrying {server}."),
         false => format!("Nothing is queued for {server}."),
     }
-}
-
-pub(super) fn in_time(span: &str) -> String {
-    format!("in {span}")
 }
 
 pub(super) fn given_up(number: &str, last: &str, reason: &str) -> String {

@@ -6,9 +6,9 @@ use std::cmp::{Ordering, Reverse};
 use ratatui::style::Style;
 
 use crate::tui::parts::{Column, DetailPage, Row};
-use crate::tui::strings::{NEVER, NONE, UNREACHABLE};
+use crate::tui::strings::{NONE, UNREACHABLE};
 use crate::tui::view::facts::facts;
-use crate::tui::view::format::{ago, count, date, seen, span};
+use crate::tui::view::format::{count, dated, seen, until};
 use crate::tui::view::theme::Theme;
 use crate::wire::Destination;
 
@@ -48,8 +48,7 @@ impl DetailPage for Destination {
     const TABS: &'static [&'static str] = &strings::SERVER_TABS;
 
     fn lines(&self, _tab: usize, now_ms: u64, columns: usize) -> Vec<String> {
-        let when =
-            |ms: Option<u64>| ms.map_or_else(|| NEVER.to_owned(), |ms| format!("{}, {}", date(ms), ago(now_ms, ms)));
+        let when = |ms: Option<u64>| dated(ms, now_ms);
         let queued = strings::waiting(&count(self.queued_events), &count(self.queued_edus));
         let mut all =
             vec![("State", word(self).to_owned()), ("Waiting", queued), ("Last sent", when(self.last_success_ms))];
@@ -100,7 +99,6 @@ fn next_try(server: &Destination, now_ms: u64) -> String {
         // Without queued events the server makes no attempts.
         _ if waiting(server) == 0 => NONE.to_owned(),
         None => NONE.to_owned(),
-        Some(at_ms) if at_ms <= now_ms => strings::DUE.to_owned(),
-        Some(at_ms) => strings::in_time(&span((at_ms - now_ms).div_ceil(1_000))),
+        Some(at_ms) => until(at_ms, now_ms),
     }
 }
