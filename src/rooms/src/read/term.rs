@@ -7,7 +7,7 @@ use hearth_store::tables::search_words::WordQuery;
 use crate::event::Pdu;
 use crate::search::text;
 pub use crate::search::text::SearchField;
-use crate::search::words::{self, Word};
+use crate::search::words::{self, ComparedText, Word};
 
 /// A part of a term: what stands between spaces, or in quotation marks. Its words must follow one another in the text.
 #[derive(Debug)]
@@ -59,9 +59,9 @@ impl SearchTerm {
     pub(super) fn spellings(&self, pdu: &Pdu) -> Vec<String> {
         let Some((_, text)) = text::of(pdu) else { return Vec::new() };
         let is_match = |piece: &&str| {
-            let found = words::words(piece);
-            let matches = |phrase: &Phrase| words::occurrences(&found, &phrase.words, phrase.is_open) > 0;
-            found.len() == 1 && self.phrases.iter().any(matches)
+            let found = ComparedText::new(piece);
+            let matches = |phrase: &Phrase| found.occurrences(&phrase.words, phrase.is_open) > 0;
+            found.is_one_word() && self.phrases.iter().any(matches)
         };
         let pieces = text.split(|c: char| !c.is_alphanumeric()).filter(|piece| !piece.is_empty());
         pieces.filter(is_match).map(str::to_lowercase).collect()
@@ -115,8 +115,8 @@ impl SearchTerm {
             return None;
         }
         let (_, text) = text::of(pdu)?;
-        let text = words::words(&text);
-        self.phrases.iter().try_fold(0, |sum, phrase| match words::occurrences(&text, &phrase.words, phrase.is_open) {
+        let text = ComparedText::new(&text);
+        self.phrases.iter().try_fold(0, |sum, phrase| match text.occurrences(&phrase.words, phrase.is_open) {
             0 => None,
             count => Some(sum + count),
         })

@@ -30,6 +30,15 @@ pub(crate) enum Word {
     Symbol(char),
 }
 
+impl Word {
+    fn letters(&self) -> Option<&str> {
+        match self {
+            Self::Letters(letters) => Some(letters),
+            Self::Character(_) | Self::Symbol(_) => None,
+        }
+    }
+}
+
 /// Returns the words of a text, in order.
 pub(crate) fn words(text: &str) -> Vec<Word> {
     if text.is_ascii() {
@@ -67,9 +76,9 @@ pub(crate) fn words(text: &str) -> Vec<Word> {
     found
 }
 
-/// As [`words`], for ASCII text: most text is, and nothing there needs normalization. A search by rank reads many texts.
+/// As [`words`], for ASCII text: most text is, and nothing there needs normalization.
 fn ascii_words(text: &str) -> Vec<Word> {
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let words = text.split(|c| !is_part(c)).filter(|word| !word.is_empty());
     let cut = |word: &str| word.get(..SEARCH_WORD_CHARS_MAX).unwrap_or(word).to_ascii_lowercase();
     words.map(|word| Word::Letters(cut(word))).collect()
 }
@@ -172,8 +181,39 @@ fn is_long(letters: &str) -> bool {
     letters.chars().nth(1).is_some()
 }
 
-/// Returns how often `text` has the words `wanted` one after another; see [`queries`].
-pub(crate) fn occurrences(text: &[Word], wanted: &[Word], is_open: bool) -> usize {
+/// A text to compare with words.
+#[derive(Debug)]
+pub(crate) enum ComparedText {
+    /// ASCII text, as most is, in small letters. Its words are compared where they stand: a search by rank reads many
+    /// long texts, and making a word of each costs ten times as much.
+    Ascii(String),
+    /// The words of another text.
+    Words(Vec<Word>),
+}
+
+impl ComparedText {
+    pub(crate) fn new(text: &str) -> Self {
+        if text.is_ascii() { Self::Ascii(text.to_ascii_lowercase()) } else { Self::Words(words(text)) }
+    }
+
+    /// Returns whether the text is one word.
+    pub(crate) fn is_one_word(&self) -> bool {
+        match self {
+            Self::Ascii(text) => !text.is_empty() && text.chars().all(is_part),
+            Self::Words(words) => words.len() == 1,
+        }
+    }
+
+    /// Returns how often the text has the words `wanted` one after another; see [`queries`].
+    pub(crate) fn occurrences(&self, wanted: &[Word], is_open: bool) -> usize {
+        match self {
+            Self::Ascii(text) => ascii_occurrences(text, wanted, is_open),
+            Self::Words(text) => occurrences(text, wanted, is_open),
+        }
+    }
+}
+
+fn occurrences(text: &[Word], wanted: &[Word], is_open: bool) -> usize {
     let Some((last, first)) = wanted.split_last() else { return 0 };
     let ends = |found: &Word| match (found, last) {
         (Word::Letters(found), Word::Letters(last)) if is_open && is_long(last) => found.starts_with(last.as_str()),
@@ -182,6 +222,36 @@ pub(crate) fn occurrences(text: &[Word], wanted: &[Word], is_open: bool) -> usiz
     text.windows(wanted.len())
         .filter(|window| window.split_last().is_some_and(|(end, begin)| begin == first && ends(end)))
         .count()
+}
+
+/// As [`occurrences`] over the [`words`] of an ASCII text in small letters.
+fn ascii_occurrences(text: &str, wanted: &[Word], is_open: bool) -> usize {
+    let Some(wanted) = wanted.iter().map(Word::letters).collect::<Option<Vec<&str>>>() else { return 0 };
+    let Some(first) = wanted.first() else { return 0 };
+    let starts = text.match_indices(first).map(|(at, _)| at);
+    starts.filter(|at| !text[..*at].ends_with(is_part) && follow(&text[*at..], &wanted, is_open)).count()
+}
+
+/// Returns whether an ASCII text begins with these words, one after another.
+fn follow(mut text: &str, wanted: &[&str], is_open: bool) -> bool {
+    for (number, word) in wanted.iter().enumerate() {
+        let Some(rest) = text.strip_prefix(word) else { return false };
+        let is_last = number + 1 == wanted.len();
+        let after = rest.trim_start_matches(is_part);
+        let is_whole = after.len() == rest.len();
+        // A word that was cut is compared with others that are cut.
+        let may_go_on = (is_last && is_open && is_long(word)) || word.len() >= SEARCH_WORD_CHARS_MAX;
+        if !is_whole && !may_go_on {
+            return false;
+        }
+        text = after.trim_start_matches(|c| !is_part(c));
+    }
+    true
+}
+
+/// Whether an ASCII character is in a word.
+fn is_part(c: char) -> bool {
+    c.is_ascii_alphanumeric()
 }
 
 #[cfg(test)]
@@ -234,7 +304,7 @@ mod tests {
             assert!(entries.contains(&"_r7"));
             for term in terms {
                 let wanted = words(term);
-                if occurrences(&words(text), &wanted, true) == 0 {
+                if ComparedText::new(text).occurrences(&wanted, true) == 0 {
                     continue;
                 }
                 matches += 1;
@@ -260,11 +330,36 @@ mod tests {
 
     #[test]
     fn words_match_in_order_and_the_last_may_go_on() {
-        let text = words("foo.bar baz, foo barely");
-        assert_eq!(occurrences(&text, &words("foo.bar"), true), 2);
-        assert_eq!(occurrences(&text, &words("foo bar"), false), 1);
-        assert_eq!(occurrences(&text, &words("bar foo"), true), 0);
-        assert_eq!(occurrences(&text, &words("b"), true), 0);
-        assert_eq!(occurrences(&text, &[], true), 0);
+        let cut = "x".repeat(SEARCH_WORD_CHARS_MAX);
+        let text = format!("Foo.bar baz, FOO  barely aa-aa-aa {cut}y z");
+        for (term, is_open, expected) in [
+            ("foo.bar", true, 2),
+            ("foo bar", false, 1),
+            ("foo bar baz", false, 1),
+            ("bar foo", true, 0),
+            ("oo", true, 0),
+            ("b", true, 0),
+            ("ba", true, 3),
+            ("ba", false, 0),
+            ("aa aa", false, 2),
+            ("aa a", true, 0),
+            ("", true, 0),
+            ("arely", true, 0),
+            ("Barely", false, 1),
+            ("\u{e4}a", true, 3),
+            ("気", true, 0),
+            ("foo 🎉", true, 0),
+            (cut.as_str(), false, 1),
+            (&format!("{cut}y"), false, 1),
+            (&format!("{cut}other z"), false, 1),
+            (&cut[1..], true, 1),
+            (&cut[1..], false, 0),
+            (&cut[..9], true, 1),
+        ] {
+            let (wanted, shown) = (words(term), format!("{term}, {is_open}"));
+            assert_eq!(ComparedText::new(&text).occurrences(&wanted, is_open), expected, "{shown}");
+            // Text beyond ASCII is compared another way, with the same result.
+            assert_eq!(ComparedText::new(&format!("{text} 天")).occurrences(&wanted, is_open), expected, "{shown}");
+        }
     }
 }
