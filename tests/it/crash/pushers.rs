@@ -103,12 +103,12 @@ async fn a_crash_amid_repeated_notifications_makes_no_third() {
     process.check_database();
 }
 
-/// How often each message was taken for a pushkey.
 /// Whether each pusher has had so many messages, however often.
 fn all_have(gateway: &Gateway, messages: usize) -> bool {
     (0..PUSHERS).all(|key| counts(gateway, key).len() == messages)
 }
 
+/// How often each message was taken for a pushkey.
 fn counts(gateway: &Gateway, key: usize) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for body in gateway.bodies(&format!("key{key}")) {
