@@ -37,12 +37,7 @@ impl Config {
         path: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Loaded, ConfigError> {
-        let mut loading = Loading::default();
-        if let Some(path) = path {
-            loading.file(path);
-        }
-        loading.environment(environment);
-        loading.finish()
+        Loading::of(path, environment).finish()
     }
 
     /// As [`Config::load`], for the text of a file that is not written yet.
@@ -69,11 +64,7 @@ impl Config {
         path: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<bool, ConfigError> {
-        let mut loading = Loading::default();
-        if let Some(path) = path {
-            loading.file(path);
-        }
-        loading.environment(environment);
+        let loading = Loading::of(path, environment);
         let named = loading.sources.contains_key("server.name");
         if loading.problems.is_empty() { Ok(named) } else { Err(ConfigError(loading.problems)) }
     }
@@ -82,11 +73,7 @@ impl Config {
     /// what cannot be read, reads no other files, and checks nothing. Returns the mistakes as well.
     #[must_use]
     pub fn glance(path: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> (Self, Vec<Problem>) {
-        let mut loading = Loading::default();
-        if let Some(path) = path {
-            loading.file(path);
-        }
-        loading.environment(environment);
+        let loading = Loading::of(path, environment);
         (loading.config, loading.problems)
     }
 }
@@ -101,6 +88,16 @@ struct Loading {
 }
 
 impl Loading {
+    /// Applies the file at `path`, if there is one, and then the environment.
+    fn of(path: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Self {
+        let mut loading = Self::default();
+        if let Some(path) = path {
+            loading.file(path);
+        }
+        loading.environment(environment);
+        loading
+    }
+
     fn file(&mut self, path: &Path) {
         match std::fs::read_to_string(path) {
             Err(error) => {
