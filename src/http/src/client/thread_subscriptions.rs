@@ -79,10 +79,8 @@ async fn changes(
 
 /// Parses a token: that of a page, or the `pos` of simplified sliding sync.
 fn position(token: Option<&str>) -> Result<Option<Position>> {
-    let parse = |token: &str| match token.contains('_') {
-        true => Pos::parse(token).ok().map(|pos| pos.position),
-        false => parse_position(token),
-    };
+    let of_connection = |token: &str| Pos::parse(token).ok().map(|pos| pos.position);
     let wrong = || Error::invalid("from and to are tokens of this list or of sliding sync; leave them out.");
-    token.map(|token| parse(token).ok_or_else(wrong)).transpose()
+    let parse = |token: &str| parse_position(token).or_else(|| of_connection(token)).ok_or_else(wrong);
+    token.map(parse).transpose()
 }
