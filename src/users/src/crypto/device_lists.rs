@@ -58,17 +58,12 @@ pub fn for_sync(
             changed.insert(owner);
         }
     }
-    let mut left = BTreeSet::new();
     if after < device_lists::moves_floor(tx)? {
         // The membership changes since `after` are already deleted, so return every user who shares a room.
         users_sharing_rooms(tx, user, &mut changed)?;
     }
-    for (room, moves) in moves_by_room(tx, user, after, upto)? {
-        by_moves(tx, user, room, &moves, &mut changed, &mut left)?;
-    }
-    // Clients always track the devices of their own user.
-    left.remove(&user);
-    let left = without_shared_room(tx, user, left)?;
+    let (came, left) = came_and_gone(tx, user, after, upto)?;
+    changed.extend(came);
     changed.retain(|changed| !left.contains(changed));
     Ok((names(tx, changed)?, names(tx, left)?))
 }
@@ -76,12 +71,24 @@ pub fn for_sync(
 /// Those who shared a room with `user` at some time in `(after, upto]` and no longer do. Not all of them, if the membership
 /// changes since `after` are already deleted.
 pub(crate) fn gone(tx: &mut dyn Tx, user: UserSn, after: Position, upto: Position) -> Result<BTreeSet<UserSn>> {
+    Ok(came_and_gone(tx, user, after, upto)?.1)
+}
+
+/// Those who came to share a room with `user` in `(after, upto]`, and those who shared one at some time in it and no longer
+/// do.
+fn came_and_gone(
+    tx: &mut dyn Tx,
+    user: UserSn,
+    after: Position,
+    upto: Position,
+) -> Result<(BTreeSet<UserSn>, BTreeSet<UserSn>)> {
     let (mut came, mut gone) = (BTreeSet::new(), BTreeSet::new());
     for (room, moves) in moves_by_room(tx, user, after, upto)? {
         by_moves(tx, user, room, &moves, &mut came, &mut gone)?;
     }
+    // Clients always track the devices of their own user.
     gone.remove(&user);
-    without_shared_room(tx, user, gone)
+    Ok((came, without_shared_room(tx, user, gone)?))
 }
 
 /// Whether two users are joined to the same room.
