@@ -23,6 +23,11 @@ pub fn name(tx: &mut dyn Tx, sn: UserSn) -> Result<Option<String>> {
     tx.one(NAME, &[sn.into()], |row| Ok(row.text(0)?.to_owned()))
 }
 
+/// The user ids of serial numbers, without those that are unknown.
+pub fn names(tx: &mut dyn Tx, sns: impl IntoIterator<Item = UserSn>) -> Result<Vec<String>> {
+    sns.into_iter().filter_map(|sn| name(tx, sn).transpose()).collect()
+}
+
 /// The serial number of a user; assigns one if it has none.
 pub fn intern(tx: &mut WriteTx<'_>, id: &str) -> Result<UserSn> {
     if let Some(sn) = find(tx.tx(), id)? {

@@ -137,10 +137,8 @@ impl Calls {
         // Users whose status changed may hold credentials without being on the relay yet.
         let changed = self.core.notifier.take_account_status_changes();
         if !changed.is_empty() {
-            let names = self.core.store.read("relay_standings", move |tx| {
-                changed.into_iter().map(|user| users::name(tx.tx(), user)).collect::<Result<Vec<_>>>()
-            });
-            looked_at.extend(names.await?.into_iter().flatten());
+            let names = self.core.store.read("relay_standings", move |tx| users::names(tx.tx(), changed));
+            looked_at.extend(names.await?);
         }
         for user in looked_at.into_iter().filter(|user| user != check::CHECKER) {
             let id = user.clone();

@@ -37,15 +37,7 @@ pub(super) fn device_lists(
     if changed.is_empty() && gone.is_empty() {
         return Ok(None);
     }
-    Ok(Some(json!({ "changed": names(tx, changed)?, "left": names(tx, gone)? })))
-}
-
-fn names(tx: &mut dyn Tx, sns: BTreeSet<UserSn>) -> Result<Vec<String>> {
-    let mut found = Vec::with_capacity(sns.len());
-    for sn in sns {
-        found.extend(users::name(tx, sn)?);
-    }
-    Ok(found)
+    Ok(Some(json!({ "changed": users::names(tx, changed)?, "left": users::names(tx, gone)? })))
 }
 
 /// For the devices of some users, by user and device: the counts of one-time keys, and the unused fallback keys. `None`
