@@ -44,15 +44,20 @@ async fn people_in_rooms_that_are_open_are_found_without_the_room_being_listed()
         world.register("carol").await,
         world.register("dora").await,
     );
-    bob.creates_room().public().await;
+    let open = bob.creates_room().public().await;
     carol.creates_room().history("world_readable").await;
-    dora.creates_room().await;
+    // To be listed opens no room.
+    dora.creates_room().with("visibility", json!("public")).with("preset", json!("private_chat")).await;
     assert_eq!(ids(&finds(&alice, "bob").await), [bob.id.as_str()]);
     assert_eq!(ids(&finds(&alice, "carol").await), [carol.id.as_str()]);
     assert!(finds(&alice, "dora").await.is_empty(), "members of private rooms only are not found");
     // Users find themselves by the same rule: in a public room and not in a private one.
     assert_eq!(ids(&finds(&bob, "bob").await), [bob.id.as_str()]);
     assert!(finds(&dora, "dora").await.is_empty());
+    for (rule, is_found) in [("invite", false), ("public", true)] {
+        bob.sets("m.room.join_rules", "", json!({ "join_rule": rule })).in_room(&open).await;
+        assert_eq!(!finds(&alice, "bob").await.is_empty(), is_found, "{rule}");
+    }
     bob.post(v3!("account/deactivate"), json!({ "auth": bob.proof(None) })).await.ok();
     assert!(finds(&alice, "bob").await.is_empty());
     world.ends().await;

@@ -35,6 +35,32 @@ async fn the_main_alias_of_a_room_must_lead_to_it() {
 }
 
 #[tokio::test]
+async fn the_directory_shows_no_room_that_is_closed_to_its_reader() {
+    let world = World::new().await;
+    let alice = world.register("alice").await;
+    for version in ["11", "12"] {
+        let room = alice.creates_room().public().version(version).with("visibility", json!("public")).await;
+        let shown = async || list(&world.anyone().get(v3!("publicRooms")).await.ok()["chunk"]).len();
+        for (rule, history, is_shown) in [
+            ("public", "shared", true),
+            ("invite", "shared", false),
+            ("knock", "shared", true),
+            ("restricted", "shared", false),
+            ("invite", "world_readable", true),
+        ] {
+            alice.sets("m.room.join_rules", "", json!({ "join_rule": rule, "allow": [] })).in_room(&room).await;
+            let history_rule = json!({ "history_visibility": history });
+            alice.sets("m.room.history_visibility", "", history_rule).in_room(&room).await;
+            assert_eq!(shown().await, usize::from(is_shown), "{version}: {rule}, {history}");
+        }
+        let listing = world.anyone().get(v3!("directory/list/room/{}", room)).await.ok();
+        assert_eq!(listing["visibility"], "public", "it stays published");
+        alice.put(v3!("directory/list/room/{}", room), json!({ "visibility": "private" })).await.ok();
+    }
+    world.ends().await;
+}
+
+#[tokio::test]
 async fn the_directory_lists_published_rooms_largest_first() {
     let world = World::new().await;
     let (alice, bob) = (world.register("alice").await, world.register("bob").await);

@@ -312,6 +312,7 @@ async fn aliases_and_networks_are_the_services_own() {
     let named = |name: &str| {
         let mut wanted = create_room::Request::new();
         wanted.room_alias_name = Some(name.to_owned());
+        wanted.preset = Some(create_room::RoomPreset::PublicChat);
         wanted
     };
     let bot = world.asks("secret_of_irc", None, None).await.expect("the sender");

@@ -10,6 +10,7 @@ use hearth_store::ids::RoomSn;
 use hearth_store::tables::{network_rooms, rooms};
 use ruma::OwnedServerName;
 use ruma::directory::{Filter, PublicRoomsChunk, RoomNetwork, RoomTypeFilter};
+use ruma::room::JoinRuleKind;
 
 use super::card::card;
 use super::page::page;
@@ -70,7 +71,7 @@ fn list(
             continue;
         }
         let card = card(core, tx.tx(), &room)?;
-        if matches(&card, &question.filter) {
+        if is_open(&card) && matches(&card, &question.filter) {
             cards.push(card);
         }
     }
@@ -95,6 +96,13 @@ fn listed(tx: &mut dyn Tx, network: &RoomNetwork) -> Result<Vec<RoomSn>> {
         }
         _ => rooms::published(tx),
     }
+}
+
+/// Returns whether users who are not in a room may join, knock or read it. Others stay published, but are not shown, as on
+/// Synapse: a room that was made private later would otherwise still show its name and topic to the world.
+fn is_open(card: &PublicRoomsChunk) -> bool {
+    card.world_readable
+        || matches!(card.join_rule, JoinRuleKind::Public | JoinRuleKind::Knock | JoinRuleKind::KnockRestricted)
 }
 
 /// Returns whether a room matches the filter.

@@ -92,11 +92,9 @@ fn search_open_rooms(core: &RoomCore, tx: &mut dyn Tx, who: &Requester, search: 
     Ok(is_in_one)
 }
 
-/// Returns whether every user may join or read a room.
+/// Returns whether every user may join or read a room. Being listed in the directory opens none.
 fn is_open(core: &RoomCore, tx: &mut dyn Tx, room: &Room) -> Result<bool> {
-    Ok(room.published
-        || join_rule(core, tx, room)?.kind() == JoinRuleKind::Public
-        || is_world_readable(core, tx, room)?)
+    Ok(join_rule(core, tx, room)?.kind() == JoinRuleKind::Public || is_world_readable(core, tx, room)?)
 }
 
 /// A search in progress.
